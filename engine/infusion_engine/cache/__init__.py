@@ -1,0 +1,1 @@
+"""Fits and samples on disk, addressed by what determines them."""

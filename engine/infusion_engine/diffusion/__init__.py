@@ -1,0 +1,1 @@
+"""The mathematics: schedule, intervals, networks, noise and the sampler."""

@@ -1,0 +1,1 @@
+"""Figures that compare a result with the truth."""
