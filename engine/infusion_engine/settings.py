@@ -49,6 +49,15 @@ class Schedule(str, Enum):
     """A short linear rise, then half a cosine to zero; the optimiser starts afresh."""
 
 
+class Sampler(str, Enum):
+    """How a sample moves from one noise level to the next."""
+
+    ANCESTRAL = "ancestral"
+    """The DDPM posterior: noise is added at every step."""
+    DETERMINISTIC = "deterministic"
+    """DDIM with eta 0: only the starting noise chooses the sample."""
+
+
 class Area(str, Enum):
     """Which part of the plate is worked on."""
 
@@ -81,6 +90,8 @@ class Settings:
     """Optimiser updates for one interval."""
     sampling_steps: int
     """Denoiser evaluations for one interval when sampling."""
+    sampler: Sampler
+    """How a sample moves from one noise level to the next."""
     window_frames: int
     """Consecutive frames in a training window, or the clip's length if that is shorter."""
     crop_pixels: int
@@ -103,3 +114,182 @@ class Settings:
     """(width, height) that the worked region is reduced to when it is larger."""
     precision: Precision
     """Arithmetic of the convolutions."""
+
+
+PRESETS: Mapping[str, Settings] = {
+    # The published method to the letter, so that it can stand as our own baseline for ever.
+    "paper": Settings(
+        network=Network.PUBLISHED,
+        channels=32,
+        intervals=20,
+        spacing=Spacing.TIMESTEP,
+        steps_per_interval=10_000,
+        sampling_steps=50,
+        sampler=Sampler.ANCESTRAL,
+        window_frames=20,
+        crop_pixels=0,
+        batch=1,
+        learning_rate=1e-4,
+        schedule=Schedule.CONSTANT,
+        objective=Objective.KNOWN,
+        ema=0.0,
+        area=Area.FRAME,
+        context_pixels=0,
+        working_size=(432, 240),
+        precision=Precision.FP32,
+    ),
+    # Today's best for a GPU.
+    "standard": Settings(
+        network=Network.RESIDUAL,
+        channels=48,
+        intervals=5,
+        spacing=Spacing.LOG_SNR,
+        steps_per_interval=4_000,
+        sampling_steps=20,
+        sampler=Sampler.ANCESTRAL,
+        window_frames=12,
+        crop_pixels=96,
+        batch=4,
+        learning_rate=1e-2,
+        schedule=Schedule.WARMUP_COSINE,
+        objective=Objective.OCCLUDER,
+        ema=0.1,
+        area=Area.MATTE,
+        context_pixels=48,
+        working_size=(432, 240),
+        precision=Precision.BF16,
+    ),
+    # A small shot on two CPU cores in minutes.
+    "draft": Settings(
+        network=Network.RESIDUAL,
+        channels=32,
+        intervals=5,
+        spacing=Spacing.LOG_SNR,
+        steps_per_interval=300,
+        sampling_steps=10,
+        sampler=Sampler.ANCESTRAL,
+        window_frames=8,
+        crop_pixels=64,
+        batch=1,
+        learning_rate=1e-2,
+        schedule=Schedule.WARMUP_COSINE,
+        objective=Objective.OCCLUDER,
+        ema=0.1,
+        area=Area.MATTE,
+        context_pixels=32,
+        working_size=(432, 240),
+        precision=Precision.BF16,
+    ),
+}
+
+
+def overridden(settings: Settings, changes: Mapping[str, str]) -> Settings:
+    """The same settings with single numbers replaced, each given as text (`--set KEY=VALUE`).
+
+    Raises:
+        UsageError: an unknown key (the known ones are listed), or a value of the wrong kind or
+            out of range.
+    """
+    known = {f.name: getattr(settings, f.name) for f in fields(settings)}
+    parsed: dict[str, Any] = {}
+    for key, text in changes.items():
+        if key not in known:
+            raise UsageError(
+                f"--set {key}={text}: there is no setting {key!r}.",
+                remedy=f"Known settings: {', '.join(known)}.",
+            )
+        parsed[key] = _parse(key, text, like=known[key])
+    result = replace(settings, **parsed)
+    _check(result)
+    return result
+
+
+def described(settings: Settings) -> dict[str, Any]:
+    """Every number as plain JSON values, for `--dry-run`, events and records."""
+    return {
+        key: value.value
+        if isinstance(value, Enum)
+        else list(value)
+        if isinstance(value, tuple)
+        else value
+        for key, value in asdict(settings).items()
+    }
+
+
+def _parse(key: str, text: str, *, like: Any) -> Any:
+    """`text` as a value of the same kind as `like`."""
+    try:
+        if isinstance(like, Enum):
+            return type(like)(text)
+        if isinstance(like, tuple):
+            width, height = text.lower().split("x")
+            return (int(width), int(height))
+        return type(like)(text)
+    except ValueError:
+        raise UsageError(
+            f"--set {key}={text}: expected {_expected(like)}.",
+            remedy=f"For instance --set {key}={_example(like)}.",
+        ) from None
+
+
+def _expected(like: Any) -> str:
+    """What a value of this kind looks like, in words."""
+    if isinstance(like, Enum):
+        return "one of " + ", ".join(member.value for member in type(like))
+    if isinstance(like, tuple):
+        return "WIDTHxHEIGHT in pixels"
+    return "a whole number" if isinstance(like, int) else "a number"
+
+
+def _example(like: Any) -> str:
+    """A value of this kind as a user would type it."""
+    if isinstance(like, Enum):
+        return str(like.value)
+    return "x".join(map(str, like)) if isinstance(like, tuple) else str(like)
+
+
+# Smallest value that makes sense, by setting.
+_LEAST: Mapping[str, float] = {
+    "channels": 4,
+    "intervals": 1,
+    "steps_per_interval": 0,
+    "sampling_steps": 1,
+    "window_frames": 1,
+    "crop_pixels": 0,
+    "batch": 1,
+    "learning_rate": 0.0,
+    "ema": 0.0,
+    "context_pixels": 0,
+}
+
+
+def _check(settings: Settings) -> None:
+    """Raise UsageError for a number that no run could use."""
+    for key, least in _LEAST.items():
+        value = getattr(settings, key)
+        if not value >= least:
+            raise UsageError(
+                f"--set {key}={value}: expected {least:g} or more.", remedy="Choose a larger value."
+            )
+    if settings.channels % 4:
+        raise UsageError(
+            f"--set channels={settings.channels}: expected a multiple of 4.",
+            remedy="Choose 16, 32, 48 or 64.",
+        )
+    if settings.intervals > 1000 or settings.intervals * settings.sampling_steps > 1000:
+        raise UsageError(
+            f"{settings.intervals} intervals of {settings.sampling_steps} sampling steps are more "
+            "than the 1000 timesteps there are.",
+            remedy="Lower --set intervals or --set sampling_steps.",
+        )
+    if min(settings.working_size) < 16:
+        raise UsageError(
+            f"--set working_size={_example(settings.working_size)}: expected 16x16 or more.",
+            remedy="The default is 432x240.",
+        )
+    if 0 < settings.crop_pixels < 16 or settings.crop_pixels % 8:
+        raise UsageError(
+            f"--set crop_pixels={settings.crop_pixels}: expected 0 (the whole region) or a "
+            "multiple of 8 from 16 up.",
+            remedy="For instance --set crop_pixels=64.",
+        )
