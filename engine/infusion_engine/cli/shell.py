@@ -1,0 +1,122 @@
+"""What every command shares: errors become one plain message and an exit code.
+
+A command is declared with `cls=ShellCommand` (or `ShellGroup`) and then simply raises. The exit
+codes: 0 done, 2 usage, 3 unusable input, 4 out of memory or device lost, 5 cache or disk, 130
+cancelled, and 1 for a defect of ours, which alone shows a traceback.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from infusion_engine.errors import (
+    Cancelled,
+    DeviceError,
+    InfusionError,
+    StorageError,
+)
+
+_DISK_TROUBLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
+
+
+class _Shell(click.Command):
+    """Runs a click command and turns whatever it raises into a message and an exit code."""
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        **extra: Any,
+    ) -> Any:
+        """Run the command and leave the process with its exit code.
+
+        A command that returns an int leaves with it. With `standalone_mode` off, errors go up as
+        they are.
+        """
+        if not standalone_mode:
+            return super().main(args, prog_name, complete_var, False, **extra)
+        try:
+            outcome = super().main(args, prog_name, complete_var, False, **extra)
+        except click.ClickException as error:
+            error.show()
+            sys.exit(error.exit_code)
+        except BrokenPipeError:
+            quieten_stdout()
+            sys.exit(1)
+        except (Exception, KeyboardInterrupt, click.Abort) as error:
+            sys.exit(show_error(error))
+        sys.exit(outcome if isinstance(outcome, int) else 0)
+
+
+class ShellCommand(_Shell):
+    """A click command that reports errors as this project does."""
+
+
+class ShellGroup(_Shell, click.Group):
+    """A click group that reports errors as this project does; its commands simply raise."""
+
+
+def recognised(error: BaseException) -> InfusionError | None:
+    """The deliberate error that `error` is or stands for; None when it is a defect of ours.
+
+    Rooms raise deliberate errors themselves; what is caught here are troubles that may strike on
+    any line: an interrupt, no memory left, a disk that is full or went read-only.
+    """
+    if isinstance(error, InfusionError):
+        return error
+    if isinstance(error, (KeyboardInterrupt, click.Abort)):
+        return Cancelled("The run was cancelled.", remedy="Run the same command again to go on.")
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return DeviceError(
+            f"Out of memory: {str(error).strip() or 'an allocation failed'}.",
+            remedy="Make working_size, window_frames or batch smaller with --set, or free memory.",
+        )
+    if isinstance(error, OSError) and error.errno in _DISK_TROUBLE:
+        where = f" {error.filename}" if error.filename else ""
+        return StorageError(
+            f"Cannot read or write{where}: {error.strerror}.",
+            remedy="Free some space or choose another folder, then run the same command again.",
+        )
+    return None
+
+
+def show_error(error: BaseException) -> int:
+    """Print `error` on stderr as this project does and return the exit code that belongs to it."""
+    known = recognised(error)
+    if known is None:
+        traceback.print_exception(error, file=sys.stderr)
+        _print_error(
+            "\nThis is a defect of Infusion Inpaint: please report it with the lines above."
+        )
+        return 1
+    _print_error(known.message if isinstance(known, Cancelled) else f"Error: {known.message}")
+    if known.remedy:
+        _print_error(known.remedy)
+    return known.exit_code
+
+
+def quieten_stdout() -> None:
+    """Point stdout at nothing, so that a reader who went away is not complained about at exit."""
+    try:
+        nothing = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nothing, sys.stdout.fileno())
+        os.close(nothing)
+    except (OSError, ValueError):  # stdout is not a real file, as under a test runner
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - lives to the end
+
+
+def _print_error(text: str) -> None:
+    """A line on stderr; nobody listening there must not change the exit code."""
+    try:
+        click.echo(text, err=True)
+    except OSError:
+        pass
