@@ -1,0 +1,29 @@
+"""Fixtures that every room's tests may ask for."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def checkout() -> Path:
+    """The root of this checkout."""
+    return CHECKOUT
+
+
+@pytest.fixture(scope="session")
+def outside_media() -> Path:
+    """The folder of footage and awkward files that the repository does not hold.
+
+    `INFUSION_TEST_MEDIA` names it; without the variable it is `../shared` beside the checkout. A
+    test that asks for it skips, and says so, where the folder is absent.
+    """
+    folder = Path(os.environ.get("INFUSION_TEST_MEDIA") or CHECKOUT.parent / "shared")
+    if not (folder / "media").is_dir() or not (folder / "footage").is_dir():
+        pytest.skip(f"no outside media: INFUSION_TEST_MEDIA or {folder} has no media/ and footage/")
+    return folder
