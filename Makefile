@@ -1,0 +1,53 @@
+# Infusion Inpaint: `make demo` and `make test` do everything on a fresh machine.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.installed
+DEMO   := build/demo
+
+.PHONY: help demo test test-slow check format clean
+
+help:
+	@echo "make demo    generate a burning plate, remove what stands before the fire, show the result"
+	@echo "make test    the default test suite"
+	@echo "make check   lint, format, types, import contracts, the node's Python floor"
+	@echo "make format  let ruff rewrite what it can"
+
+# The environment, made again only when what it was made from has changed.
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.11")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@
+
+demo: $(READY)
+	$(BIN)/python examples/fire/make_plate.py $(DEMO)
+	$(BIN)/infusion-render $(DEMO)/plate --matte $(DEMO)/matte --output $(DEMO)/fire.%04d.exr \
+		--preset draft --cache $(DEMO)/cache --contact-sheet $(DEMO)/contact.png
+	@echo
+	@echo "The fill against what was really behind:"
+	$(BIN)/infusion-evaluate $(DEMO)/fire.%04d.exr $(DEMO)/truth --matte $(DEMO)/matte --layer infusion
+	@echo
+	@echo "Look at it:  $(DEMO)/contact.png"
+	@echo "Frames:      $(DEMO)/fire.1001.exr ... (layer infusion beside the plate's own channels)"
+
+test: $(READY)
+	$(BIN)/python -m pytest
+
+test-slow: $(READY)
+	$(BIN)/python -m pytest -m slow
+
+check: $(READY)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/vermin --quiet --no-tips --violations --target=3.9- infusion_node host_bindings
+
+format: $(READY)
+	$(BIN)/ruff check --fix-only
+	$(BIN)/ruff format
+
+clean:
+	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
