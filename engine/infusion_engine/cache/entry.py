@@ -1,0 +1,171 @@
+"""One cache entry as files: a folder with one tensor file and its record, sealed by digests."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import Enum
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from safetensors import SafetensorError
+from safetensors.numpy import load as tensors_from_bytes
+from safetensors.numpy import save as tensors_to_bytes
+
+from infusion_engine.cache.key import SCHEMA_VERSION, plain
+
+Tensors = dict[str, npt.NDArray[np.generic]]
+RECORD_FILE = "record.json"
+OWN_FIELDS = frozenset(
+    ("schema_version", "kind", "key", "created", "sizes", "bytes", "sha256", "seal")
+)
+"""Fields of a record that the cache writes itself; a caller's record must not hold them."""
+
+
+class Kind(str, Enum):
+    """What an entry holds; its value is the folder that such entries lie in."""
+
+    FIT = "fits"
+    """The weights fitted to one interval."""
+    SAMPLE = "samples"
+    """What one interval's sampling left behind."""
+
+    @property
+    def tensor_file(self) -> str:
+        """Name of the tensor file inside the entry's folder."""
+        return "weights.safetensors" if self is Kind.FIT else "sample.safetensors"
+
+    @property
+    def word(self) -> str:
+        """`fit` or `sample`, for messages."""
+        return "fit" if self is Kind.FIT else "sample"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What was saved under a key."""
+
+    tensors: Tensors
+    """Arrays by name, bit for bit as they were saved."""
+    record: dict[str, object]
+    """The caller's record and the cache's own fields."""
+
+
+@dataclass(frozen=True)
+class Damage:
+    """Why an entry cannot be trusted."""
+
+    reason: str
+    """What was found, as the end of a sentence."""
+
+
+def write_entry(
+    folder: Path, kind: Kind, key: str, tensors: Tensors, record: Mapping[str, object]
+) -> None:
+    """Write and flush both files of an entry into the existing `folder`.
+
+    Raises:
+        OSError: the disk does not take it.
+        TypeError: the record holds something that JSON cannot say.
+        ValueError: the record holds one of the cache's own fields.
+    """
+    taken = OWN_FIELDS & record.keys()
+    if taken:
+        raise ValueError(f"a record's {', '.join(sorted(taken))} are written by the cache itself")
+    # `asarray` and not `ascontiguousarray`, which makes a vector of a scalar.
+    content = tensors_to_bytes({name: np.asarray(a, order="C") for name, a in tensors.items()})
+    whole: dict[str, object] = {
+        "schema_version": SCHEMA_VERSION,
+        "kind": kind.word,
+        "key": key,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "sizes": {name: list(array.shape) for name, array in tensors.items()},
+        "bytes": len(content),
+        "sha256": hashlib.sha256(content).hexdigest(),
+    }
+    for name, value in record.items():
+        whole[name] = plain(value)
+    whole["seal"] = _seal(whole)
+    _write(folder / kind.tensor_file, content)
+    _write(folder / RECORD_FILE, (json.dumps(whole, indent=2) + "\n").encode("ascii"))
+    flush_folder(folder)
+
+
+def read_entry(folder: Path, kind: Kind, key: str) -> Entry | Damage | None:
+    """The entry in `folder`, what is wrong with it, or None when there is no such folder."""
+    record = read_record(folder, kind, key)
+    if not isinstance(record, dict):
+        return record
+    try:
+        content = (folder / kind.tensor_file).read_bytes()
+    except OSError as error:
+        return _unreadable(folder, kind.tensor_file, error)
+    if len(content) != record.get("bytes"):
+        expected = f"{len(content)} bytes long, {record.get('bytes')} were written"
+        return Damage(f"its {kind.tensor_file} is {expected}")
+    if hashlib.sha256(content).hexdigest() != record.get("sha256"):
+        return Damage(f"its {kind.tensor_file} does not have the digest it was written with")
+    try:
+        return Entry(tensors_from_bytes(content), record)
+    except (SafetensorError, ValueError, KeyError, TypeError) as error:
+        return Damage(f"its {kind.tensor_file} holds no tensors ({error})")
+
+
+def read_record(folder: Path, kind: Kind, key: str) -> dict[str, object] | Damage | None:
+    """The record in `folder`, what is wrong with it, or None when there is no such folder."""
+    try:
+        text = (folder / RECORD_FILE).read_bytes()
+    except OSError as error:
+        return _unreadable(folder, RECORD_FILE, error)
+    try:
+        record = json.loads(text)
+    except (ValueError, RecursionError):
+        return Damage(f"its {RECORD_FILE} is no JSON")
+    if not isinstance(record, dict) or record.get("seal") != _seal(record):
+        return Damage(f"its {RECORD_FILE} is not as it was written")
+    found = (record.get("schema_version"), record.get("kind"), record.get("key"))
+    if found != (SCHEMA_VERSION, kind.word, key):
+        return Damage(f"it belongs to {found[1]} {found[2]} of schema {found[0]}")
+    return record
+
+
+def flush_folder(folder: Path) -> None:
+    """Have the names inside `folder` reach the disk; Windows has no such call and needs none.
+
+    Raises:
+        OSError: the disk does not take it.
+    """
+    if os.name == "nt":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _seal(record: Mapping[str, object]) -> str:
+    """Digest of every field but the seal itself; a loss that is not a number is allowed here."""
+    rest = {name: value for name, value in record.items() if name != "seal"}
+    text = json.dumps(rest, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode("ascii")).hexdigest()
+
+
+def _unreadable(folder: Path, name: str, error: OSError) -> Damage | None:
+    if not folder.exists():
+        return None
+    if isinstance(error, FileNotFoundError):
+        return Damage(f"its {name} is missing")
+    return Damage(f"its {name} cannot be read ({error.strerror})")
+
+
+def _write(path: Path, content: bytes) -> None:
+    with path.open("xb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
