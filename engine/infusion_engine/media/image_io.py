@@ -1,0 +1,180 @@
+"""Reads any frame's header and pixels, and writes raster frames; the only importer of OpenImageIO."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import OpenImageIO as oiio
+
+from infusion_engine.errors import FrameError
+from infusion_engine.media import dpx_file
+from infusion_engine.media.box import Box
+from infusion_engine.media.exr_header import MAGIC as EXR_MAGIC
+from infusion_engine.media.exr_header import read_exr_header
+from infusion_engine.media.image_header import Channel, Format, FrameHeader, Part, PixelType
+
+__all__ = ["Channel", "Format", "FrameHeader", "Part", "PixelType", "read_channels", "read_header"]
+
+_MAGICS = (
+    (EXR_MAGIC, Format.EXR),
+    (b"SDPX", Format.DPX),
+    (b"XPDS", Format.DPX),
+    (b"\x89PNG\r\n\x1a\n", Format.PNG),
+    (b"II*\0", Format.TIFF),
+    (b"MM\0*", Format.TIFF),
+    (b"II+\0", Format.TIFF),
+    (b"MM\0+", Format.TIFF),
+    (b"\xff\xd8\xff", Format.JPEG),
+)
+_TYPES = {
+    "uint8": PixelType.UINT8,
+    "uint16": PixelType.UINT16,
+    "uint32": PixelType.UINT32,
+    "uint": PixelType.UINT32,
+    "half": PixelType.HALF,
+    "float": PixelType.FLOAT,
+}
+_LARGEST_BYTES = 1 << 34
+_REMEDY = "Render or copy this frame again."
+
+
+def read_header(path: Path) -> FrameHeader:
+    """What the file holds, without decoding a pixel.
+
+    Raises:
+        FrameError: it is missing, damaged, or of a kind that is refused by name.
+    """
+    kind = _format(path)
+    if kind is Format.EXR:
+        return FrameHeader(path, kind, read_exr_header(path).parts)
+    if kind is Format.DPX:
+        return FrameHeader(path, kind, (dpx_file.read_dpx_header(path).part(),))
+    return FrameHeader(path, kind, (_raster_part(path, kind),))
+
+
+def read_channels(header: FrameHeader, *, part: int, names: Sequence[str]) -> np.ndarray:
+    """Those channels of that part over its data window, bit for bit as stored.
+
+    Returns:
+        (H, W, C) in `names`' order and the channels' own type: float16, float32, uint32, uint16 or
+        uint8 (10 and 12 bit DPX: uint16 over its full range). All must share one type.
+
+    Raises:
+        FrameError: the pixels are damaged, or no channel has such a name.
+    """
+    described = header.parts[part]
+    missing = [name for name in names if name not in described.names]
+    if missing:
+        raise FrameError(
+            f"{header.path} has no channel {missing[0]!r}; it has {', '.join(described.names)}."
+        )
+    types = {described.channel(name).type for name in names}
+    if len(types) != 1:
+        raise FrameError(f"{header.path} stores {', '.join(names)} in different pixel types.")
+    (pixel_type,) = types
+    if header.format is Format.DPX:
+        dpx = dpx_file.read_dpx_header(header.path)
+        pixels = dpx_file.expanded(dpx_file.read_dpx_codes(header.path, dpx), dpx)
+        return pixels[:, :, [dpx.names.index(name) for name in names]]
+    return _read_oiio(header, part, names, pixel_type)
+
+
+def _format(path: Path) -> Format:
+    try:
+        with path.open("rb") as stream:
+            start = stream.read(8)
+    except OSError as error:
+        raise FrameError(f"{path} cannot be read: {error.strerror}.") from error
+    for magic, kind in _MAGICS:
+        if start.startswith(magic):
+            return kind
+    raise FrameError(
+        f"{path} is not a picture of a kind that is read ("
+        + ("it is empty" if not start else f"it begins with {start[:4]!r}")
+        + "; EXR, DPX, PNG, TIFF or JPEG was expected).",
+        remedy=_REMEDY,
+    )
+
+
+def _open(path: Path) -> oiio.ImageInput:
+    hints = oiio.ImageSpec()
+    hints["oiio:UnassociatedAlpha"] = 1
+    source = oiio.ImageInput.open(str(path), hints)
+    if source is None:
+        raise FrameError(f"{path} is damaged: {_one_line(oiio.geterror())}", remedy=_REMEDY)
+    return source
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split()) or "it cannot be opened."
+
+
+def _raster_part(path: Path, kind: Format) -> Part:
+    try:
+        source = _open(path)
+        spec = source.spec()
+        images = 2 if source.seek_subimage(1, 0) else 1
+        source.close()
+        if images > 1:
+            raise FrameError(f"{path} holds several images; one was expected.")
+        pixel_type = _TYPES.get(str(spec.format))
+        if pixel_type is None or spec.channelformats or spec.deep or spec.depth > 1:
+            raise FrameError(
+                f"{path} holds pixels of type {spec.format}, which is not read "
+                "(8 or 16 bit integers, half or float were expected)."
+            )
+        return Part(
+            index=0,
+            name="",
+            view=None,
+            views=(),
+            channels=tuple(Channel(name, pixel_type) for name in spec.channelnames),
+            data_window=Box(spec.x, spec.y, spec.x + spec.width, spec.y + spec.height),
+            display_window=Box(
+                spec.full_x,
+                spec.full_y,
+                spec.full_x + spec.full_width,
+                spec.full_y + spec.full_height,
+            ),
+            pixel_aspect=float(spec.getattribute("PixelAspectRatio") or 1.0),
+            compression=str(spec.getattribute("compression") or "none"),
+            is_lossy=kind is Format.JPEG,
+            is_tiled=spec.tile_width > 0,
+            bits=int(spec.getattribute("oiio:BitsPerSample") or pixel_type.dtype.itemsize * 8),
+        )
+    except UnicodeDecodeError as error:
+        raise FrameError(f"{path} is damaged: its header makes no sense.", remedy=_REMEDY) from error
+
+
+def _read_oiio(
+    header: FrameHeader, part: int, names: Sequence[str], pixel_type: PixelType
+) -> np.ndarray:
+    """Runs of neighbouring channels are read together, and nothing else is unpacked."""
+    path = header.path
+    box = header.parts[part].data_window
+    source = _open(path)
+    try:
+        # The order is OpenImageIO's own (colour first), not the file's.
+        order = list(source.spec(part, 0).channelnames)
+        wanted = sorted((order.index(name), at) for at, name in enumerate(names))
+        pixels = np.empty((box.height, box.width, len(names)), pixel_type.dtype)
+        while wanted:
+            run = [wanted.pop(0)]
+            while wanted and wanted[0][0] <= run[-1][0] + 1:
+                run.append(wanted.pop(0))
+            first, last = run[0][0], run[-1][0]
+            found = source.read_image(part, 0, first, last + 1, pixel_type.value)
+            if found is None:
+                raise FrameError(
+                    f"{path} is damaged: {_one_line(source.geterror())}", remedy=_REMEDY
+                )
+            found = found.reshape(box.height, box.width, last + 1 - first)
+            for index, at in run:
+                pixels[:, :, at] = found[:, :, index - first]
+        return pixels
+    except (UnicodeDecodeError, ValueError) as error:
+        raise FrameError(f"{path} is damaged: its header makes no sense.", remedy=_REMEDY) from error
+    finally:
+        source.close()
