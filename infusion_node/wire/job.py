@@ -2,14 +2,18 @@
 
 The file is an object whose keys are the fields of :class:`RenderJob`. `schema_version` is
 "MAJOR.MINOR": an unknown major is refused by name, an unknown field is refused by name, and a
-missing field takes the default written here.
+missing field takes the default written here. Limits (how large, which words) stand in `knobs`
+and are checked by the engine.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field, fields, replace
+import re
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Dict, Mapping, Optional
+
+from infusion_node.wire.knobs import KNOBS, Kind
 
 SCHEMA_VERSION = "1.0"
 
@@ -67,10 +71,77 @@ class RenderJob:
     schema_version: str = SCHEMA_VERSION
     """MAJOR.MINOR of this file's meaning."""
 
-    def to_json(self) -> str:
-        """The job as indented JSON with every field written out."""
-        return json.dumps(asdict(self), indent=2, sort_keys=False) + "\n"
+    def to_dict(self) -> Dict[str, Any]:
+        """Every field as plain JSON values."""
+        return asdict(replace(self, settings=dict(self.settings)))
 
-    def overridden(self, **changes: Any) -> "RenderJob":
+    def to_json(self) -> str:
+        """The job as indented JSON with every field written out.
+
+        Pure ASCII, so that paths survive any encoding, bytes that are no text included.
+        """
+        return json.dumps(self.to_dict(), indent=2, allow_nan=False) + "\n"
+
+    @staticmethod
+    def from_json(text: str, *, source: str = "job") -> RenderJob:
+        """The job written in `text`; `source` is the file's name, for messages.
+
+        Raises:
+            JobError: not JSON, another major version, an unknown or missing field, a wrong type.
+        """
+        try:
+            values = json.loads(text, parse_constant=_refuse_constant)
+        except (ValueError, RecursionError) as error:
+            raise JobError(f"{source}: expected a job as JSON; {error}.") from None
+        if not isinstance(values, dict):
+            raise JobError(f"{source}: expected a JSON object, found {_found(values)}.")
+        _check_version(values.get("schema_version", SCHEMA_VERSION), source=source)
+        known = {knob.name: knob for knob in KNOBS}
+        for name in values:
+            if name not in known and name != "schema_version":
+                raise JobError(
+                    f"{source}: there is no field {name!r}. Known fields: "
+                    f"{', '.join(sorted(known))}, schema_version."
+                )
+        for name, knob in known.items():
+            if name not in values:
+                if knob.required:
+                    raise JobError(f"{source}: the field {name!r} is missing.")
+            elif not knob.accepts(values[name]):
+                raise JobError(
+                    f"{source}: field {name!r}: found {_found(values[name])}, "
+                    f"expected {knob.expected()}."
+                )
+            elif knob.kind is Kind.NUMBER:
+                values[name] = float(values[name])  # 4 and 4.0 are the same pixels
+        return RenderJob(**values)
+
+    def overridden(self, **changes: Any) -> RenderJob:
         """The same job with some fields replaced (what a flag beside `--job` does)."""
         return replace(self, **changes)
+
+
+def _check_version(version: object, *, source: str) -> None:
+    """Raise JobError unless `version` is MAJOR.MINOR with our major."""
+    if not isinstance(version, str) or not re.fullmatch(r"[0-9]+\.[0-9]+", version):
+        raise JobError(
+            f"{source}: field 'schema_version': found {_found(version)}, "
+            f'expected MAJOR.MINOR as text, such as "{SCHEMA_VERSION}".'
+        )
+    ours = SCHEMA_VERSION.split(".", maxsplit=1)[0]
+    if version.split(".")[0] != ours:
+        raise JobError(
+            f"{source}: schema_version {version} is not known here; expected {ours}.x. "
+            "The node that wrote it and this engine are of different releases."
+        )
+
+
+def _found(value: object) -> str:
+    """A JSON value as a message shows it: short, and in JSON's own spelling."""
+    text = json.dumps(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _refuse_constant(name: str) -> None:
+    """Raise ValueError for NaN and infinities, which are not JSON."""
+    raise ValueError(f"{name} is not a number that JSON knows")
