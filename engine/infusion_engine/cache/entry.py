@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -21,6 +22,8 @@ from infusion_engine.cache.key import SCHEMA_VERSION, plain
 
 Tensors = dict[str, npt.NDArray[np.generic]]
 RECORD_FILE = "record.json"
+_DAMAGE = frozenset((errno.EIO, errno.EISDIR, errno.ENOTDIR, errno.ELOOP))
+"""What reading a file answers when it is broken; any other trouble may pass, and proves nothing."""
 OWN_FIELDS = frozenset(
     ("schema_version", "kind", "key", "created", "sizes", "bytes", "sha256", "seal")
 )
@@ -97,7 +100,11 @@ def write_entry(
 
 
 def read_entry(folder: Path, kind: Kind, key: str) -> Entry | Damage | None:
-    """The entry in `folder`, what is wrong with it, or None when there is no such folder."""
+    """The entry in `folder`, what is wrong with it, or None when there is no such folder.
+
+    Raises:
+        OSError: it may be sound, and cannot be read now (no permission, too many open files).
+    """
     record = read_record(folder, kind, key)
     if not isinstance(record, dict):
         return record
@@ -117,7 +124,11 @@ def read_entry(folder: Path, kind: Kind, key: str) -> Entry | Damage | None:
 
 
 def read_record(folder: Path, kind: Kind, key: str) -> dict[str, object] | Damage | None:
-    """The record in `folder`, what is wrong with it, or None when there is no such folder."""
+    """The record in `folder`, what is wrong with it, or None when there is no such folder.
+
+    Raises:
+        OSError: it may be sound, and cannot be read now.
+    """
     try:
         text = (folder / RECORD_FILE).read_bytes()
     except OSError as error:
@@ -157,11 +168,13 @@ def _seal(record: Mapping[str, object]) -> str:
 
 
 def _unreadable(folder: Path, name: str, error: OSError) -> Damage | None:
-    if not folder.exists():
+    if not os.path.lexists(folder):
         return None
     if isinstance(error, FileNotFoundError):
         return Damage(f"its {name} is missing")
-    return Damage(f"its {name} cannot be read ({error.strerror})")
+    if error.errno in _DAMAGE:
+        return Damage(f"its {name} cannot be read ({error.strerror})")
+    raise error
 
 
 def _write(path: Path, content: bytes) -> None:

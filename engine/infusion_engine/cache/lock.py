@@ -66,3 +66,22 @@ def is_held(path: Path) -> bool:
         return False
     lock.release()
     return False
+
+
+def remove_unheld(path: Path) -> None:
+    """Remove the lock file `path` unless a process holds it.
+
+    It is removed while we hold it: whoever opened it just before finds it without a name, and
+    makes a new one.
+    """
+    lock = filelock.FileLock(path, fallback_to_soft=False)
+    try:
+        lock.acquire(timeout=0)
+    except (filelock.Timeout, OSError, NotImplementedError):
+        return
+    try:
+        path.unlink(missing_ok=True)
+    except OSError:  # Windows removes no open file; it is a few bytes
+        pass
+    finally:
+        lock.release()

@@ -96,6 +96,9 @@ class Store:
         """The entry saved under `key`, or None when there is none that can be trusted.
 
         A damaged entry is reported and removed, so that it is computed again.
+
+        Raises:
+            StorageError: an entry is there and cannot be read now (permissions, too many files).
         """
         entry = self._sound(kind, key)
         if entry is not None:
@@ -141,7 +144,7 @@ class Store:
         except OSError as error:
             self._on_damage(f"The cache cannot remove {folder}: {error.strerror}.")
             return
-        shutil.rmtree(away, ignore_errors=True)
+        erase(away)
 
     def lock_file(self, key: str) -> Path:
         """The file whose lock says that a process is at work on `key`."""
@@ -199,16 +202,35 @@ class Store:
                 f"The cache's index {self.folder / 'shots'} cannot be written: {error.strerror}."
             )
 
-    def _sound(self, kind: Kind, key: str) -> Entry | None:
+    def damage(self, kind: Kind, key: str) -> Damage | None:
+        """What is wrong with an entry, all of it read; None when it is sound or not there.
+
+        Raises:
+            StorageError: an entry is there and cannot be read now.
+        """
+        found = self._read(kind, key)
+        return found if isinstance(found, Damage) else None
+
+    def _read(self, kind: Kind, key: str) -> Entry | Damage | None:
         folder = self.entry_folder(kind, key)
-        found = read_entry(folder, kind, key)
-        if isinstance(found, Damage):
-            # Once more: another process may have replaced the entry between two of our reads.
+        try:
             found = read_entry(folder, kind, key)
+            if isinstance(found, Damage):
+                # Once more: another process may have replaced the entry between two of our reads.
+                found = read_entry(folder, kind, key)
+        except OSError as error:
+            raise StorageError(
+                f"The cache's {kind.word} {folder} cannot be read: {error.strerror or error}.",
+                remedy="Put its permissions right, or choose another --cache.",
+            ) from error
+        return found
+
+    def _sound(self, kind: Kind, key: str) -> Entry | None:
+        found = self._read(kind, key)
         if isinstance(found, Damage):
             self._on_damage(
-                f"The cache's {kind.word} {folder} is damaged: {found.reason}. "
-                "It is removed and computed again."
+                f"The cache's {kind.word} {self.entry_folder(kind, key)} is damaged: "
+                f"{found.reason}. It is removed and computed again."
             )
             self.drop(kind, key)
             return None
@@ -229,7 +251,7 @@ class Store:
 
     def _temporary(self, kind: Kind) -> Path:
         """A name that no reader looks at and that says which process it belongs to."""
-        owner = f"{_host()}-{os.getpid()}-{secrets.token_hex(8)}"
+        owner = f"{this_host()}-{os.getpid()}-{secrets.token_hex(8)}"
         return self.folder / kind.value / f"{TEMPORARY}{owner}"
 
     def _refused(self, error: OSError, expected: str) -> StorageError:
@@ -250,11 +272,26 @@ class Store:
         )
 
 
+def erase(path: Path) -> None:
+    """Remove a file or a whole folder that no reader looks at; what cannot be removed stays."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
+
+
+def is_key(name: str) -> bool:
+    """True when `name` is a key's 64 hexadecimal digits."""
+    return _KEY.fullmatch(name) is not None
+
+
 def _checked(key: str) -> str:
-    if not _KEY.fullmatch(key):
+    if not is_key(key):
         raise ValueError(f"a cache key is 64 hexadecimal digits, not {key!r}")
     return key
 
 
-def _host() -> str:
+def this_host() -> str:
+    """This machine's name as it stands in the names of temporary folders."""
     return re.sub(r"[^A-Za-z0-9.]", "_", socket.gethostname())
