@@ -111,7 +111,7 @@ def verify(folder: Path, remove: bool) -> None:
     "--older-than",
     metavar="AGE",
     callback=_age,
-    help="Remove what was not used for so long, as in 30d.",
+    help="Remove what was unused so long, as in 30d.",
 )
 @click.option(
     "--larger-than",
