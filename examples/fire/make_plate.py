@@ -87,14 +87,14 @@ class Fire:
         part = (y - below[:, None]).astype(np.float32)
         tall = fine[below] * (1 - part) + fine[below + 1] * part
         side = self.visible // height
-        return tall.reshape(height, side, width, side).mean((1, 3))
+        return np.asarray(tall.reshape(height, side, width, side).mean((1, 3)), np.float32)
 
     def _noise_along(self, length: float) -> Field:
         """A smooth random row, standard deviation 1, correlated over `length` pixels."""
         row = np.fft.rfft(self.rng.standard_normal(self.width))
         row *= np.exp(-0.5 * (2 * np.pi * self.wave_x[0] * length) ** 2)
         smooth = np.fft.irfft(row, self.width)
-        return (smooth / (smooth.std() + 1e-9)).astype(np.float32)
+        return np.asarray(smooth / (smooth.std() + 1e-9), np.float32)
 
     def _burn(self) -> None:
         """Feed a flickering bed at the bottom, and cool: radiation as T^4, and a little for air."""
@@ -160,14 +160,14 @@ def _sampled(fields: Field, y: Field, x: Field) -> Field:
     y1, x1 = (y0 + 1) % rows, (x0 + 1) % columns
     top = fields[:, y0, x0] * (1 - fx) + fields[:, y0, x1] * fx
     bottom = fields[:, y1, x0] * (1 - fx) + fields[:, y1, x1] * fx
-    return top * (1 - fy) + bottom * fy
+    return np.asarray(top * (1 - fy) + bottom * fy, np.float32)
 
 
 def glow(heat: Field) -> Picture:
     """Temperature as scene-linear light, (H, W, 3): dull red, orange, a core of about 60."""
     t = np.clip(heat, 0.0, 1.05)[..., None]
     light = np.array([52.0, 30.0, 10.0]) * t ** np.array([2.6, 3.7, 5.2])
-    return light.astype(np.float32)
+    return np.asarray(light, np.float32)
 
 
 def bloom(light: Picture, radius: float) -> Picture:
