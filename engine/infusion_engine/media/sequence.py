@@ -32,7 +32,7 @@ _SIGNS = re.compile(r"#+|@+")
 _FRAME_LAST = re.compile(
     r"(?P<prefix>.*?)(?P<number>(?:(?<![^._])-(?=\d*[1-9]))?\d+)", re.ASCII | re.DOTALL
 )
-_VERSION = re.compile(r"(?:^|[^A-Za-z])[vV]$")
+_NO_FRAME = re.compile(r"(?:^|[^A-Za-z])[vV]$|\dx$", re.ASCII)  # `plate_v2`, `bars.200x150`
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ def find_sequence(text: str | Path) -> FileSequence:
     """The sequence meant by a folder, a pattern (`%04d`, `####`, `@@@@`, `$F4`) or a frame's path.
 
     A frame number stands right before the extension, or is the one number in which several files
-    of the folder differ; `v002` is a version and never a frame number.
+    of the folder differ; in `plate_v002` and `bars.200x150` it is none.
 
     Raises:
         SequenceError: nothing matches, or a folder holds more than one sequence.
@@ -242,7 +242,7 @@ def _pattern(name: str) -> tuple[str, int, str] | None:
 def _frame_last(name: str) -> tuple[str, str, str] | None:
     """(prefix, number, extension) of a name whose number stands right before the extension."""
     match = _FRAME_LAST.fullmatch(Path(name).stem)
-    if match is None or _VERSION.search(match["prefix"]):
+    if match is None or _NO_FRAME.search(match["prefix"]):
         return None
     return match["prefix"], match["number"], Path(name).suffix
 
@@ -277,7 +277,7 @@ def _what_is_there(path: Path, names: Sequence[str]) -> str:
 
 
 def _only_sequence(folder: Path) -> FileSequence:
-    """The one sequence of image files in a folder; lone files beside a sequence do not count.
+    """The one sequence of image files in a folder; single pictures beside it do not count.
 
     Raises:
         SequenceError: there is none, or there are several.
@@ -285,16 +285,18 @@ def _only_sequence(folder: Path) -> FileSequence:
     names = _names(folder, wanted=folder)
     images = [name for name in names if Path(name).suffix.lower() in IMAGE_SUFFIXES]
     groups = _groups(folder, images)
-    found = [group for group in groups if not group.is_still] or groups
-    if not found:
+    if not groups:
         inside = f"It holds {listed(names)}." if names else "It holds no files."
         raise SequenceError(
             f"The folder '{folder}' holds no image files ({', '.join(IMAGE_SUFFIXES)}). {inside}",
             remedy="Give the folder that holds the frames.",
         )
+    longer = [group for group in groups if len(group.frames) > 1]
+    found = longer if len(longer) == 1 else groups
     if len(found) > 1:
         raise SequenceError(
-            f"The folder '{folder}' holds {len(found)} sequences, expected one: {listed(found)}.",
+            f"The folder '{folder}' holds {len(found)} sequences or single pictures, expected one: "
+            f"{listed(found)}.",
             remedy=f"Name one of them, such as '{folder / found[0].pattern}'.",
         )
     return found[0]
@@ -330,7 +332,7 @@ def _groups(folder: Path, names: Sequence[str]) -> list[FileSequence]:
     for group in pyseq.get_sequences(rest) if rest else ():
         members = [item.name for item in group]
         prefix, suffix = str(group.head()), str(group.tail())
-        is_word = suffix[:1].isalpha() or _VERSION.search(prefix)  # `10bit.dpx`, `plate_v2.exr`
+        is_word = suffix[:1].isalpha() or _NO_FRAME.search(prefix)  # `10bit.dpx`, `plate_v2.exr`
         if len(members) > 1 and not is_word:
             numbers[prefix, suffix] += [m[len(prefix) : len(m) - len(suffix)] for m in members]
         else:
