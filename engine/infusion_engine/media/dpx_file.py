@@ -225,7 +225,9 @@ def _file_bytes(path: Path) -> bytes:
 def _lines(data: bytearray, header: DpxHeader, layout: _Layout) -> np.ndarray:
     """(H, words) the file's lines as words, a view into `data`."""
     size = layout.word.itemsize
-    words = -(-(int(layout.index[-1]) * size * 8 + int(layout.shift[-1]) + header.bits) // (size * 8))
+    words = -(
+        -(int(layout.index[-1]) * size * 8 + int(layout.shift[-1]) + header.bits) // (size * 8)
+    )
     return np.ndarray(
         (header.height, words), layout.word, data, header.offset, (header.line_bytes, size)
     )

@@ -55,6 +55,11 @@ class ExrHeader:
     chunks: tuple[int, ...]
     """Chunks of each part."""
 
+    @property
+    def is_multipart(self) -> bool:
+        """True for the layout that numbers its chunks by part."""
+        return bool(self.version & _MULTIPART)
+
 
 def read_exr_header(path: Path) -> ExrHeader:
     """The file's headers, checked against each other and against its chunk tables.
@@ -66,11 +71,23 @@ def read_exr_header(path: Path) -> ExrHeader:
         with path.open("rb") as stream:
             size = stream.seek(0, 2)
             stream.seek(0)
-            return _read(stream, size, path)
+            return read_exr_header_from(stream, size, path)
     except OSError as error:
         raise FrameError(f"{path} cannot be read: {error.strerror}.") from error
-    except (struct.error, UnicodeDecodeError, ValueError, IndexError) as error:
-        raise FrameError(f"{path} is damaged: its EXR header makes no sense.", remedy=_REMEDY) from error
+
+
+def read_exr_header_from(stream: BinaryIO, size: int, path: Path) -> ExrHeader:
+    """The headers at the start of `stream`, which is `size` bytes long; `path` is for messages.
+
+    Raises:
+        FrameError: as :func:`read_exr_header`.
+    """
+    try:
+        return _read(stream, size, path)
+    except (struct.error, UnicodeDecodeError, ValueError, LookupError) as error:
+        raise FrameError(
+            f"{path} is damaged: its EXR header makes no sense ({error}).", remedy=_REMEDY
+        ) from error
 
 
 def _read(stream: BinaryIO, size: int, path: Path) -> ExrHeader:

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import OpenImageIO as oiio
 
-from infusion_engine.errors import FrameError
-from infusion_engine.media import dpx_file
+from infusion_engine.errors import FrameError, StorageError
+from infusion_engine.media import dpx_file, exr_file
 from infusion_engine.media.box import Box
 from infusion_engine.media.exr_header import MAGIC as EXR_MAGIC
 from infusion_engine.media.exr_header import read_exr_header
@@ -36,6 +36,7 @@ _TYPES = {
     "half": PixelType.HALF,
     "float": PixelType.FLOAT,
 }
+_LOSSLESS_TIFF = ("none", "lzw", "zip", "packbits")
 _LARGEST_BYTES = 1 << 34
 _REMEDY = "Render or copy this frame again."
 
@@ -78,7 +79,44 @@ def read_channels(header: FrameHeader, *, part: int, names: Sequence[str]) -> np
         dpx = dpx_file.read_dpx_header(header.path)
         pixels = dpx_file.expanded(dpx_file.read_dpx_codes(header.path, dpx), dpx)
         return pixels[:, :, [dpx.names.index(name) for name in names]]
+    if pixel_type is PixelType.UINT32:  # OpenImageIO takes these through float, which loses bits
+        pixels_by_part = exr_file.read_pixels(header.path, read_exr_header(header.path))
+        return np.stack([pixels_by_part[part][name] for name in names], axis=2)
     return _read_oiio(header, part, names, pixel_type)
+
+
+def write_raster(header: FrameHeader, pixels: np.ndarray, temporary: Path) -> None:
+    """Writes all channels of a PNG, TIFF or JPEG plate under its own metadata; JPEG becomes PNG.
+
+    `pixels` is (H, W, C) in the plate's pixel type and channel order; `temporary` names a file that
+    already exists and whose suffix tells the format.
+
+    Raises:
+        StorageError: the file cannot be written.
+    """
+    source = _open(header.path)
+    spec = oiio.ImageSpec(source.spec())
+    source.close()
+    for name in [attribute.name for attribute in spec.extra_attribs]:
+        if name.startswith(("jpeg:", "oiio:subimage")) or name == "oiio:ColorSpaceGuess":
+            spec.erase_attribute(name)
+    if header.parts[0].is_lossy:
+        spec.erase_attribute("compression")
+    if header.format is Format.TIFF and header.parts[0].compression not in _LOSSLESS_TIFF:
+        spec["compression"] = "zip"
+    spec.tile_width = spec.tile_height = spec.tile_depth = 0
+    target = oiio.ImageOutput.create(str(temporary))
+    if target is None or not target.open(str(temporary), spec):
+        raise _write_error(temporary, target)
+    written = target.write_image(np.ascontiguousarray(pixels))
+    closed = target.close()
+    if not (written and closed):
+        raise _write_error(temporary, target)
+
+
+def _write_error(path: Path, target: oiio.ImageOutput | None) -> StorageError:
+    said = (target.geterror() if target is not None else "") or oiio.geterror()
+    return StorageError(f"{path} could not be written: {_one_line(said)}")
 
 
 def _format(path: Path) -> Format:
@@ -145,7 +183,9 @@ def _raster_part(path: Path, kind: Format) -> Part:
             bits=int(spec.getattribute("oiio:BitsPerSample") or pixel_type.dtype.itemsize * 8),
         )
     except UnicodeDecodeError as error:
-        raise FrameError(f"{path} is damaged: its header makes no sense.", remedy=_REMEDY) from error
+        raise FrameError(
+            f"{path} is damaged: its header makes no sense.", remedy=_REMEDY
+        ) from error
 
 
 def _read_oiio(
@@ -175,6 +215,8 @@ def _read_oiio(
                 pixels[:, :, at] = found[:, :, index - first]
         return pixels
     except (UnicodeDecodeError, ValueError) as error:
-        raise FrameError(f"{path} is damaged: its header makes no sense.", remedy=_REMEDY) from error
+        raise FrameError(
+            f"{path} is damaged: its header makes no sense.", remedy=_REMEDY
+        ) from error
     finally:
         source.close()
