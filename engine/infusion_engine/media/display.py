@@ -25,18 +25,19 @@ WHITE = 64.0
 """Scene-linear value that is shown as full white."""
 
 
-def to_display(pixels: npt.NDArray[np.generic], transfer: Transfer) -> npt.NDArray[np.float32]:
+def to_display(pixels: np.ndarray, transfer: Transfer) -> npt.NDArray[np.float32]:
     """Values as shown, float32 in [0, 1], same shape.
 
     `pixels` may have any shape. Integer types count from 0 to their own full scale; floats are
     scene-linear, or 0..1 of full scale when `transfer` is DISPLAY. NaN is shown as 0, inf as 1.
     """
-    if np.issubdtype(pixels.dtype, np.integer):
-        values = pixels.astype(np.float32) / np.float32(np.iinfo(pixels.dtype).max)
-    else:
-        values = pixels.astype(np.float32)
+    values = np.asarray(pixels, np.float32)
+    if pixels.dtype.kind in "ui":
+        values = values / np.float32(np.iinfo(pixels.dtype).max)
+    top = 1.0 if transfer is Transfer.DISPLAY else WHITE
+    x = np.clip(np.nan_to_num(values, nan=0.0, posinf=top, neginf=0.0), 0.0, top)
     if transfer is Transfer.DISPLAY:
-        return np.clip(np.nan_to_num(values, nan=0.0, posinf=1.0, neginf=0.0), 0.0, 1.0)
-    x = np.clip(np.nan_to_num(values, nan=0.0, posinf=WHITE, neginf=0.0), 0.0, WHITE)
+        return np.asarray(x, np.float32)
     y = x * (1.0 + x / WHITE**2) / (1.0 + x)
-    return np.where(y <= 0.0031308, 12.92 * y, 1.055 * y ** (1 / 2.4) - 0.055).astype(np.float32)
+    shown = np.where(y <= 0.0031308, 12.92 * y, 1.055 * y ** (1 / 2.4) - 0.055)
+    return np.asarray(shown, np.float32)

@@ -7,7 +7,6 @@ by a whole number so that pixels stay square; large ones are reduced.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,7 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage
 
-from infusion_engine.errors import StorageError
+from infusion_engine.media.atomic import replacing
 from infusion_engine.media.box import Box
 from infusion_engine.media.display import to_display
 
@@ -88,7 +87,8 @@ def contact_sheet(rows: Sequence[SheetFrame], path: Path) -> None:
             sheet.paste(Image.fromarray(picture), (left, top + LABEL))
             left += width + GAP
         top += height
-    _save(sheet, path)
+    with replacing(path) as partial:
+        sheet.save(partial, format="PNG")
 
 
 def _cells(row: SheetFrame, close: tuple[int, int]) -> list[Picture]:
@@ -150,19 +150,3 @@ def _outlined(picture: Picture, hole: npt.NDArray[np.bool_]) -> Picture:
     out = picture.copy()
     out[line] = OUTLINE
     return out
-
-
-def _save(sheet: Image.Image, path: Path) -> None:
-    """Write beside the final name, then rename."""
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        sheet.save(partial, format="PNG")
-        partial.replace(path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            partial.unlink()
-        raise StorageError(
-            f"{path}: the contact sheet cannot be written ({error.strerror or error}).",
-            remedy="Give --contact-sheet a path in a folder that can be written.",
-        ) from error
