@@ -7,11 +7,13 @@ cancelled, and 1 for a defect of ours, which alone shows a traceback.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import sys
 import traceback
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import click
@@ -52,7 +54,7 @@ class _Shell(click.Command):
         except BrokenPipeError:
             quieten_stdout()
             sys.exit(1)
-        except (Exception, KeyboardInterrupt, click.Abort) as error:
+        except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the end of every error
             sys.exit(show_error(error))
         sys.exit(outcome if isinstance(outcome, int) else 0)
 
@@ -111,12 +113,10 @@ def quieten_stdout() -> None:
         os.dup2(nothing, sys.stdout.fileno())
         os.close(nothing)
     except (OSError, ValueError):  # stdout is not a real file, as under a test runner
-        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - lives to the end
+        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - stays open
 
 
 def _print_error(text: str) -> None:
     """A line on stderr; nobody listening there must not change the exit code."""
-    try:
+    with contextlib.suppress(OSError):
         click.echo(text, err=True)
-    except OSError:
-        pass

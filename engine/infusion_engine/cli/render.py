@@ -1,0 +1,216 @@
+"""infusion-render: fills the matte of one shot with moving texture learnt from the shot itself."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from infusion_engine import __version__
+from infusion_engine.cli.options import KnobCommand, changes_from, knob_parameters
+from infusion_engine.cli.shell import recognised
+from infusion_engine.cli.stop import CANCEL_FILE, watched
+from infusion_engine.cli.terminal import EventsMode, stdout_sink
+from infusion_engine.errors import InfusionError, StorageError, UsageError
+from infusion_engine.job_schema import check_job, read_job
+from infusion_engine.progress import LinesFile, Report
+from infusion_engine.settings import PRESETS, overridden
+from infusion_node.wire.events import Resolved, Started
+from infusion_node.wire.job import RenderJob
+
+_HELP = """Fill the matte of a shot with moving texture learnt from the shot itself.
+
+PLATE, --matte and --output each take a folder, a pattern (plate.%04d.exr, plate.####.exr,
+plate.@@@@.exr, plate.$F4.exr) or one frame's path. Frame ranges include both ends. In a matte,
+1 means replace. Outside the matte every pixel, channel and part comes out bit for bit as it was.
+
+A run that was stopped, by whatever, goes on from the last finished interval when the same command
+is given again."""
+
+_EPILOG = """\b
+Examples:
+  infusion-render plate/ --matte matte/ --output out/
+  infusion-render plate.%04d.exr --matte-channel A --frames 1001-1048 --output out/fill.%04d.exr
+  infusion-render plate/ --matte matte/ --output out/ --preset standard --device cuda --seed 2
+  infusion-render plate/ --matte matte/ --output out/ --set steps_per_interval=500 --dry-run
+  infusion-render --job job.json --output /elsewhere/out --events json
+
+\b
+Exit codes: 0 done, 2 usage, 3 unusable input, 4 out of memory or device lost,
+5 cache or disk, 130 cancelled, 1 a defect to report.
+Ctrl-C once stops and keeps everything finished; twice ends at once."""
+
+
+@click.command(
+    "infusion-render",
+    cls=KnobCommand,
+    help=_HELP,
+    epilog=_EPILOG,
+    params=knob_parameters(),
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.option(
+    "--job",
+    "job_file",
+    metavar="FILE",
+    help="Read the job from this file; other options given beside it override it.",
+)
+@click.option(
+    "--write-job",
+    metavar="FILE",
+    help="Write the job to this file and stop there; paths are kept as given.",
+)
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Check everything, show every setting and what would be read and written, and stop there.",
+)
+@click.option(
+    "--events",
+    type=click.Choice([mode.value for mode in EventsMode]),
+    default=EventsMode.AUTO.value,
+    help="What stdout shows. auto: a live bar on a terminal, plain lines elsewhere. "
+    "json: one JSON object per line.  [default auto]",
+)
+@click.version_option(__version__, prog_name="infusion-render")
+def main(
+    *, job_file: str | None, write_job: str | None, dry_run: bool, events: str, **given: Any
+) -> None:
+    """Assemble the job from its file and its flags, then do what was asked with it."""
+    mode = EventsMode(events)
+    if dry_run and write_job is not None:
+        raise UsageError("--dry-run writes nothing, so --write-job has no place beside it.")
+    if write_job is not None:
+        _write_job(_assembled(job_file, given), Path(write_job).expanduser())
+    elif dry_run:
+        _dry_run(_assembled(job_file, given), mode)
+    else:
+        _render(job_file, given, mode)
+
+
+def _assembled(job_file: str | None, given: dict[str, Any]) -> RenderJob:
+    """The job from its file, overridden by what the command line gives; its limits are checked.
+
+    Raises:
+        UsageError: it lacks something, or something in it is wrong.
+    """
+    changes = changes_from(given)
+    if job_file is not None:
+        job = read_job(Path(job_file).expanduser())
+        changes["settings"] = {**job.settings, **changes.get("settings", {})}
+        job = job.overridden(**changes)
+    else:
+        if "plate" not in changes:
+            raise UsageError(
+                "No plate was given.", remedy="Give PLATE or --job FILE; --help shows examples."
+            )
+        if "output" not in changes:
+            raise UsageError(
+                "No output was given.", remedy="Give --output with a folder or a pattern."
+            )
+        job = RenderJob(**changes)
+    check_job(job)
+    overridden(PRESETS[job.preset], job.settings)
+    return job
+
+
+def _render(job_file: str | None, given: dict[str, Any], mode: EventsMode) -> None:
+    """Do the job, telling about it; the last event is `finished` or `failed`."""
+    job, trouble = None, None
+    try:
+        job = _assembled(job_file, given)
+    except UsageError as error:
+        trouble = error  # told once there is a report: a host reads nothing else
+    events_file = job.events_file if job is not None else given["events_file"]
+    with _reporting(events_file, mode) as report:
+        report.emit(Started(__version__, os.getpid(), platform.node()))
+        if job is None:
+            raise trouble or UsageError("There is no job.")
+        # Only now, because reading and checking frames needs libraries that take a moment to load,
+        # and computing needs torch, which takes seconds.
+        from infusion_engine.plan import claim_folders, prepare  # noqa: PLC0415
+
+        plan = prepare(job, report)
+        report.emit(Resolved(plan.described()))
+        claim_folders(plan)
+        report.progress("loading", 0, 1)
+        from infusion_engine.render import render  # noqa: PLC0415
+
+        render(plan, report)
+
+
+@contextmanager
+def _reporting(events_file: str | None, mode: EventsMode) -> Iterator[Report]:
+    """A report to stdout and the events file, watched for a stop, ended by what the block does."""
+    sinks = []
+    cancel_file = None
+    if events_file is not None:
+        path = Path(events_file).expanduser()
+        try:
+            sinks.append(LinesFile(path))
+        except OSError as error:
+            raise StorageError(
+                f"The events file '{path}' cannot be written: {error.strerror or error}.",
+                remedy="Choose another path for --events-file.",
+            ) from None
+        cancel_file = path.parent / CANCEL_FILE
+    report = Report(*sinks, stdout_sink(mode))
+    with watched(report, cancel_file=cancel_file):
+        try:
+            yield report
+        except BaseException as error:
+            report.failed(recognised(error) or _defect(error))
+            raise
+        else:
+            report.finished()
+        finally:
+            report.close()
+
+
+def _defect(error: BaseException) -> InfusionError:
+    """An error that nobody foresaw, for the `failed` event."""
+    return InfusionError(f"{type(error).__name__}: {error}", remedy="Please report this defect.")
+
+
+def _dry_run(job: RenderJob, mode: EventsMode) -> None:
+    """Print everything resolved and write nothing, the events file included."""
+    from infusion_engine.plan import prepare  # noqa: PLC0415 - after the job itself was checked
+
+    if mode is EventsMode.JSON:
+        with _reporting(None, mode) as report:
+            report.emit(Started(__version__, os.getpid(), platform.node()))
+            report.emit(Resolved(prepare(job, report).described()))
+        return
+    plan = prepare(job, Report(stdout_sink(EventsMode.NONE)))
+    for section, values in plan.described().items():
+        click.echo(section)
+        for name, value in values.items():
+            click.echo(f"  {name:20} {_shown(value)}")
+
+
+def _shown(value: object) -> str:
+    """A resolved value as a person reads it."""
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return " ".join(map(str, value))
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _write_job(job: RenderJob, path: Path) -> None:
+    """Write the job as a file, whole or not at all."""
+    from infusion_engine.media.atomic import write_bytes  # noqa: PLC0415 - loads nothing else
+
+    write_bytes(path, job.to_json().encode("ascii"))
+    click.echo(f"Wrote {path}")
+
+
+if __name__ == "__main__":
+    main(prog_name="infusion-render")

@@ -1,0 +1,212 @@
+"""What stdout shows while a run goes on: a live bar, plain lines, or events as JSON lines."""
+
+from __future__ import annotations
+
+import os
+import sys
+from enum import Enum
+from typing import TextIO
+
+from rich.console import Console
+from rich.progress import BarColumn, TaskID, TaskProgressColumn, TextColumn
+from rich.progress import Progress as RichProgress
+
+from infusion_engine.cli.shell import quieten_stdout
+from infusion_engine.progress import Sink
+from infusion_node.wire.events import (
+    Event,
+    Finished,
+    Frame,
+    Interval,
+    Preview,
+    Progress,
+    Resolved,
+    Started,
+    Waiting,
+    Warned,
+    to_line,
+)
+
+
+class EventsMode(str, Enum):
+    """What `--events` chooses."""
+
+    AUTO = "auto"
+    """A live bar on a terminal, plain lines elsewhere."""
+    JSON = "json"
+    """One JSON object per line."""
+    PLAIN = "plain"
+    """Plain lines."""
+    NONE = "none"
+    """Nothing but warnings, which go to stderr."""
+
+
+def stdout_sink(mode: EventsMode) -> Sink:
+    """The sink that `mode` asks for on this process's stdout."""
+    if mode is EventsMode.NONE or sys.stdout is None:
+        return PlainLines(sys.stderr, only=(Warned,))
+    if mode is EventsMode.JSON:
+        return JsonLines()
+    if mode is EventsMode.AUTO and sys.stdout.isatty() and os.environ.get("TERM") != "dumb":
+        return LiveBar()
+    return PlainLines(sys.stdout)
+
+
+class JsonLines:
+    """Every event on stdout as one JSON object per line."""
+
+    name = "stdout"
+    seconds_between = 0.25
+
+    def write(self, event: Event, *, time: float) -> None:
+        """Write the event's line."""
+        _write_line(sys.stdout, to_line(event, time=time))
+
+    def close(self) -> None:
+        """Nothing to do: every line was flushed."""
+
+
+class PlainLines:
+    """Sentences without control codes, for logs."""
+
+    seconds_between = 5.0
+
+    def __init__(self, stream: TextIO | None, only: tuple[type[Event], ...] = (Event,)) -> None:
+        self._stream = stream
+        self._only = only
+
+    @property
+    def name(self) -> str:
+        """Which stream it is."""
+        return "stdout" if self._stream is sys.stdout else "stderr"
+
+    def write(self, event: Event, *, time: float) -> None:  # noqa: ARG002 - a log has its own time
+        """Write the event's sentence, if a person would miss it."""
+        text = sentence(event)
+        if text and isinstance(event, self._only) and self._stream is not None:
+            _write_line(self._stream, text)
+
+    def close(self) -> None:
+        """Nothing to do: every line was flushed."""
+
+
+class LiveBar:
+    """One bar that is redrawn in place on a terminal; sentences scroll by above it."""
+
+    name = "the terminal"
+    seconds_between = 0.25
+
+    def __init__(self, console: Console | None = None) -> None:
+        self._bar = RichProgress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=None),
+            TaskProgressColumn(),
+            TextColumn("{task.fields[details]}"),
+            console=console or Console(soft_wrap=True, highlight=False),
+            auto_refresh=False,  # no thread of its own: it would have to be waited for at the end
+            transient=True,
+            expand=True,
+            redirect_stdout=False,
+        )
+        self._task: TaskID | None = None
+
+    def write(self, event: Event, *, time: float) -> None:  # noqa: ARG002 - the bar shows now
+        """Redraw the bar, or let a sentence scroll by above it."""
+        if isinstance(event, Progress):
+            if self._task is None:
+                self._bar.start()
+                self._task = self._bar.add_task("", details="")
+            self._bar.update(
+                self._task,
+                description=event.phase,
+                completed=event.done,
+                total=event.total,
+                details="  ".join(details(event)),
+            )
+        elif text := sentence(event):
+            self._bar.console.print(text, markup=False, emoji=False)
+        self._bar.refresh()
+
+    def close(self) -> None:
+        """Take the bar away and give the cursor back."""
+        self._bar.stop()
+
+
+def sentence(event: Event) -> str:
+    """What a person is told about an event; empty for what only machines need."""
+    match event:
+        case Started(version=version):
+            return f"Infusion Inpaint {version}"
+        case Resolved(plan=plan):
+            return "\n".join(overview(plan))
+        case Waiting(waiting_for=what):
+            return f"Waiting for {what}."
+        case Progress(phase=phase, done=done, total=total):
+            share = f"{100 * done // total:3d}%" if total else ""
+            return "  ".join([f"{phase}  {share}  {done}/{total}", *details(event)])
+        case Interval(index=index, count=count, outcome=outcome):
+            how = "taken from the cache" if outcome == "hit" else "fitted"
+            loss = "" if event.loss is None else f", loss {event.loss:.4g}"
+            return f"Interval {index + 1}/{count} {how}{loss}"
+        case Frame(path=path) | Preview(path=path):
+            return f"Wrote {path}"
+        case Warned(message=message, remedy=remedy):
+            return f"Warning: {message} {remedy}".rstrip()
+        case Finished(frames=frames, seconds=seconds, hits=hits, fitted=fitted):
+            return (
+                f"Done: {frames} frames in {duration(seconds)}; "
+                f"{hits} intervals from the cache, {fitted} fitted."
+            )
+        case _:  # heartbeats; a failure is told by the command itself, on stderr
+            return ""
+
+
+def overview(plan: object) -> list[str]:
+    """The three lines of a plan that a person wants to see before waiting."""
+    if not isinstance(plan, dict):
+        return []
+    plate, method, output = (plan.get(part, {}) for part in ("plate", "method", "output"))
+    return [
+        f"Plate   {plate.get('files')}  {plate.get('frames')}  {plate.get('size')}",
+        f"Method  {method.get('preset')}, seed {method.get('seed')}",
+        f"Output  {output.get('files')}  {output.get('write')}",
+    ]
+
+
+def details(event: Progress) -> list[str]:
+    """Interval k/n, the other figures, and the time left, each as a short text."""
+    figures = dict(event.figures)
+    parts = []
+    if "interval" in figures and "intervals" in figures:
+        index, count = int(figures.pop("interval")), int(figures.pop("intervals"))
+        parts.append(f"interval {index + 1}/{count}")
+    parts += [f"{name} {value:.4g}" for name, value in figures.items()]
+    if event.eta_seconds is not None:
+        parts.append(f"{duration(event.eta_seconds)} left")
+    return parts
+
+
+def duration(seconds: float) -> str:
+    """`8s`, `3m08s` or `2h05m`."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole}s"
+    if whole < 3600:
+        return f"{whole // 60}m{whole % 60:02d}s"
+    return f"{whole // 3600}h{whole % 3600 // 60:02d}m"
+
+
+def _write_line(stream: TextIO, text: str) -> None:
+    """Write and flush one line; characters that the stream cannot show are spelled out.
+
+    Raises:
+        OSError: the reader went away. Nothing is left in the buffer to complain about at exit.
+    """
+    encoding = stream.encoding or "utf-8"
+    try:
+        stream.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+        stream.flush()
+    except BrokenPipeError:
+        if stream is sys.stdout:
+            quieten_stdout()
+        raise

@@ -1,0 +1,213 @@
+"""Plan: a job with everything found out that can be known before any work; torch-free."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+from infusion_engine.errors import StorageError, UsageError
+from infusion_engine.job_schema import check_job
+from infusion_engine.media.layer import WriteMode
+from infusion_engine.media.sequence import FileSequence, check_not_plate, output_sequence
+from infusion_engine.media.shot import Shot, open_shot
+from infusion_engine.progress import Report
+from infusion_engine.settings import PRESETS, Settings, described, overridden
+from infusion_node.wire.job import RenderJob
+
+_PROBE_BYTES = 65536
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One render, checked: what to read, what to compute, where to write."""
+
+    job: RenderJob
+    """What was asked for."""
+    settings: Settings
+    """Every number behind the preset, overrides included."""
+    shot: Shot
+    """Plate and matte, headers looked at, no pixel decoded."""
+    output: FileSequence
+    """The files that will be written, one for each of `shot.frames`."""
+    write: WriteMode
+    """What goes into them; always MERGED where the format has no layers."""
+    cache_folder: Path | None
+    """Folder of fits and samples; None keeps them only as long as the run."""
+    contact_sheet: Path | None
+    """PNG to write for a person to look at, if any."""
+    threads: int
+    """CPU threads to compute with."""
+
+    def described(self) -> dict[str, Any]:
+        """Everything resolved, as plain JSON values in sections: `--dry-run` and the record."""
+        job, shot = self.job, self.shot
+        return {
+            "plate": {
+                "files": os.fspath(shot.plate.folder / shot.plate.pattern),
+                "frames": str(shot.frames),
+                "frames_read": str(shot.frames_read),
+                "size": str(shot.canvas),
+                "channels": list(shot.colour),
+                "pixels": f"{shot.pixel_type.value}, {shot.transfer.value}",
+                "view": shot.view,
+            },
+            "matte": {
+                "files": os.fspath(shot.matte.sequence.folder / shot.matte.sequence.pattern),
+                "channel": shot.matte.channel,
+                "invert": job.matte_invert,
+                "grow_pixels": job.matte_grow,
+                "feather_pixels": job.matte_feather,
+            },
+            "output": {
+                "files": os.fspath(self.output.folder / self.output.pattern),
+                "write": self.write.value,
+                "layer": job.layer,
+                "contact_sheet": job.contact_sheet,
+            },
+            "method": {"preset": job.preset, "seed": job.seed, **described(self.settings)},
+            "machine": {
+                "device": job.device,
+                "threads": self.threads,
+                "cache": None if self.cache_folder is None else os.fspath(self.cache_folder),
+                "events_file": job.events_file,
+            },
+        }
+
+
+def prepare(job: RenderJob, report: Report | None = None) -> Plan:
+    """Find out and check all that headers, folders and the job itself can tell; write nothing.
+
+    Raises:
+        UsageError: the job asks for something impossible.
+        InputError: the plate or the matte cannot be used; names the file.
+        StorageError: the output, the cache or the contact sheet cannot be written.
+        Cancelled: a stop was asked for meanwhile.
+    """
+    report = report or Report()
+    check_job(job)
+    settings = overridden(PRESETS[job.preset], job.settings)
+    report.check()
+    shot = open_shot(job)
+    for note in shot.notes:
+        report.warn(note)
+    header = shot.header(shot.frames.first)
+    write = WriteMode(job.write)
+    if not header.format.has_layers and write is not WriteMode.MERGED:
+        if write is WriteMode.FILL:
+            report.warn(
+                f"{header.path} is {header.format.name}, which has no layers: the fill is put into "
+                "the picture itself, as with --write merged."
+            )
+        write = WriteMode.MERGED
+    output = output_sequence(job.output, shot.plate, header.format.output_suffix)
+    check_not_plate(output, shot.plate, shot.frames)
+    check_not_plate(output, shot.matte.sequence, shot.frames, what="matte")
+    check_writable(output.folder, what="output folder")
+    cache_folder = None
+    if job.use_cache:
+        cache_folder = Path(job.cache).expanduser() if job.cache else default_cache_folder()
+        check_writable(cache_folder, what="cache folder")
+    contact_sheet = None
+    if job.contact_sheet is not None:
+        contact_sheet = Path(job.contact_sheet).expanduser()
+        check_file_writable(contact_sheet, what="contact sheet")
+        for sequence in (shot.plate, shot.matte.sequence, output):
+            _check_apart(contact_sheet, sequence)
+    return Plan(
+        job=job,
+        settings=settings,
+        shot=shot,
+        output=output,
+        write=write,
+        cache_folder=cache_folder,
+        contact_sheet=contact_sheet,
+        threads=job.threads or available_cores(),
+    )
+
+
+def claim_folders(plan: Plan) -> None:
+    """Make every folder that the run will write to, and prove that files can be written there.
+
+    Permissions alone do not tell about a full disk or a share that is gone; better to hear it now
+    than after hours of fitting.
+
+    Raises:
+        StorageError: a folder cannot be made, or takes no file.
+    """
+    folders = {plan.output.folder: "output folder"}
+    if plan.cache_folder is not None:
+        folders[plan.cache_folder] = "cache folder"
+    if plan.contact_sheet is not None:
+        folders[plan.contact_sheet.parent] = "folder of the contact sheet"
+    for folder, what in folders.items():
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=folder) as probe:
+                probe.write(bytes(_PROBE_BYTES))
+        except OSError as error:
+            raise StorageError(
+                f"The {what} '{folder}' cannot be written: {error.strerror or error}.",
+                remedy="Free some space, change its permissions, or choose another path.",
+            ) from error
+
+
+def default_cache_folder() -> Path:
+    """The user's own cache folder, which every command uses unless it is told another."""
+    return platformdirs.user_cache_path("infusion-inpaint", appauthor=False)
+
+
+def available_cores() -> int:
+    """CPU cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def check_writable(folder: Path, *, what: str) -> None:
+    """See to it that files can be made in `folder`, or `folder` itself where it is missing.
+
+    Raises:
+        StorageError: it, or the nearest folder above it that exists, is read-only or no folder.
+    """
+    there = folder.absolute()
+    while not os.path.lexists(there) and there != there.parent:
+        there = there.parent
+    if not there.is_dir():
+        raise StorageError(
+            f"The {what} '{folder}' cannot be used: '{there}' is not a folder.",
+            remedy="Choose another path.",
+        )
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise StorageError(
+            f"The {what} '{folder}' cannot be written: there is no right to write in '{there}', "
+            "or its disk is read-only.",
+            remedy="Choose another path, or change its permissions.",
+        )
+
+
+def check_file_writable(path: Path, *, what: str) -> None:
+    """See to it that `path` can be written as a file.
+
+    Raises:
+        StorageError: it is a folder, or the folder it stands in cannot be written.
+    """
+    if path.is_dir():
+        raise StorageError(
+            f"The {what} '{path}' is a folder; expected a file.", remedy="Choose another path."
+        )
+    check_writable(path.parent, what=f"folder of the {what}")
+
+
+def _check_apart(contact_sheet: Path, sequence: FileSequence) -> None:
+    """Raise UsageError when the contact sheet has the name of one of the sequence's files."""
+    for frame in sequence.frames or (0,):
+        if sequence.path(frame).absolute() == contact_sheet.absolute():
+            raise UsageError(
+                f"The contact sheet '{contact_sheet}' has the name of a frame.",
+                remedy="Choose another path for it.",
+            )
