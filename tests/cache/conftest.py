@@ -17,24 +17,16 @@ from infusion_engine.cache.store import Store, Tensors
 Spawn = Callable[..., subprocess.Popen[str]]
 
 
-class Reporter(list[str]):
-    """Collects what a store reports."""
-
-    def __call__(self, message: str) -> None:
-        """Keep one report."""
-        self.append(message)
-
-
 @pytest.fixture
-def reports() -> Reporter:
+def reports() -> list[str]:
     """What the store under test reported."""
-    return Reporter()
+    return []
 
 
 @pytest.fixture
-def store(tmp_path: Path, reports: Reporter) -> Store:
+def store(tmp_path: Path, reports: list[str]) -> Store:
     """A store in a folder that does not exist yet."""
-    return Store(tmp_path / "cache", on_damage=reports)
+    return Store(tmp_path / "cache", on_damage=reports.append)
 
 
 @pytest.fixture
