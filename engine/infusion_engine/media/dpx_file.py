@@ -7,7 +7,7 @@ bits, either byte order, packed or filled (methods A and B). Every other flavour
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 
@@ -101,8 +101,11 @@ def read_dpx_header(path: Path) -> DpxHeader:
     if len(head) < _HEADER_BYTES:
         raise FrameError(f"{path} is damaged: it ends inside its DPX header.", remedy=_REMEDY)
     header = _understand(head, path)
-    needed = header.offset + header.line_bytes * (header.height - 1)
-    needed += _line_length(header.values_per_line, header.bits, header.packing)
+    if _end(header) > size and header.bits in (8, 12, 16):
+        # Lines ought to begin on a 32-bit word; many writers let them follow one another instead.
+        close = replace(header, line_bytes=header.values_per_line * _bytes_of(header))
+        header = close if header.packing is not Packing.PACKED or header.bits != 12 else header
+    needed = _end(header)
     if needed > size:
         raise FrameError(
             f"{path} is damaged: it has {size} bytes where {header.width}x{header.height} "
@@ -110,6 +113,20 @@ def read_dpx_header(path: Path) -> DpxHeader:
             remedy=_REMEDY,
         )
     return header
+
+
+def _bytes_of(header: DpxHeader) -> int:
+    """Bytes that one value fills, where values do not share them."""
+    return 1 if header.bits == 8 else 2
+
+
+def _end(header: DpxHeader) -> int:
+    """Where the last line's values end, in bytes from the file's beginning."""
+    values = _layout(header)
+    last = int(values.index[-1]) * _word_bits(values) + int(values.shift[-1]) + header.bits
+    words = -(-last // _word_bits(values))
+    start = header.offset + header.line_bytes * (header.height - 1)
+    return start + words * values.word.itemsize
 
 
 def _understand(head: bytes, path: Path) -> DpxHeader:
@@ -197,7 +214,7 @@ def _layout(header: DpxHeader) -> _Layout:
 
 
 def read_dpx_codes(path: Path, header: DpxHeader) -> np.ndarray:
-    """The code values, (H, W, C) uint16 as stored (0..1023 at 10 bit), the picture's top line first.
+    """The code values as stored (0..1023 at 10 bit), (H, W, C) uint16, the top line first.
 
     Raises:
         FrameError: the file ends too early.

@@ -28,10 +28,10 @@ Channels = Mapping[str, np.ndarray]
 """One part's pixels: name to (H, W) float16, float32 or uint32 over its data window."""
 
 _LONG_NAMES = 0x400
-_NEEDED = frozenset(
-    "channels compression dataWindow displayWindow lineOrder pixelAspectRatio screenWindowCenter "
-    "screenWindowWidth tiles type name chunkCount version maxSamplesPerPixel".split()
-)  # what OpenEXR must see to decode the pixels
+# What OpenEXR must see to decode the pixels.
+_NEEDED = frozenset({"channels", "chunkCount", "compression", "dataWindow", "displayWindow"})
+_NEEDED |= {"lineOrder", "name", "pixelAspectRatio", "tiles", "type"}
+_NEEDED |= {"screenWindowCenter", "screenWindowWidth"}
 _NUMBERS = {"uint32": 0, "float16": 1, "float32": 2}
 _REMEDY = "Render or copy this frame again."
 
@@ -129,10 +129,11 @@ def _attributes(
     found = []
     for attribute in plate:
         if attribute.name == "channels":
-            attribute = replace(attribute, value=_channel_list(attribute.value, channels))
+            found.append(replace(attribute, value=_channel_list(attribute.value, channels)))
         elif attribute.name in ("compression", "chunkCount"):
-            attribute = new.get(attribute.name, attribute)
-        found.append(attribute)
+            found.append(new.get(attribute.name, attribute))
+        else:
+            found.append(attribute)
     if multipart:  # such files must have these
         names = {attribute.name for attribute in found}
         found += [new[name] for name in ("name", "type", "chunkCount") if name not in names]

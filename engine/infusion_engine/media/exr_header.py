@@ -17,8 +17,9 @@ from infusion_engine.media.image_header import Channel, Part, PixelType
 
 MAGIC = b"\x76\x2f\x31\x01"
 COMPRESSIONS = (
-    "none rle zips zip piz pxr24 b44 b44a dwaa dwab htj2k256 htj2k32".split()
-)  # by number in the file
+    "none", "rle", "zips", "zip", "piz", "pxr24",
+    "b44", "b44a", "dwaa", "dwab", "htj2k256", "htj2k32",
+)  # fmt: skip # by number in the file
 LINES = (1, 1, 1, 16, 32, 16, 32, 32, 32, 256, 256, 32)  # scanlines in a chunk of each
 _PIXEL_TYPES = (PixelType.UINT32, PixelType.HALF, PixelType.FLOAT)
 _TILED, _DEEP, _MULTIPART = 0x200, 0x800, 0x1000
@@ -257,7 +258,7 @@ def _check_window(part: Part, path: Path) -> None:
 def _chunk_count(part: Part, values: dict[str, Attribute], path: Path) -> int:
     window = part.data_window
     if part.is_tiled:
-        across, down = struct.unpack_from("<II", values["tiles"].value)
+        across, down = (int(side) for side in struct.unpack_from("<II", values["tiles"].value))
         if not (0 < across <= _LARGEST_SIDE and 0 < down <= _LARGEST_SIDE):
             raise ValueError("tiles without a size")
         count = -(-window.width // across) * -(-window.height // down)

@@ -1,4 +1,4 @@
-"""What a frame's file says about itself before any pixel is decoded: formats, parts, channels, windows."""
+"""What a file says of itself before pixels are decoded: format, parts, channels, windows."""
 
 from __future__ import annotations
 
@@ -47,6 +47,13 @@ class PixelType(str, Enum):
     def dtype(self) -> np.dtype[np.generic]:
         """The numpy type that holds the same bits."""
         return np.dtype({"half": "float16", "float": "float32"}.get(self.value, self.value))
+
+    @property
+    def full_scale(self) -> float:
+        """The largest finite value: white for integers, 65504 for half."""
+        if self.is_float:
+            return float(np.finfo(np.float16 if self is PixelType.HALF else np.float32).max)
+        return float(2 ** (8 * self.dtype.itemsize) - 1)
 
     @property
     def is_float(self) -> bool:

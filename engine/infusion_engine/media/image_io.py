@@ -1,4 +1,4 @@
-"""Reads any frame's header and pixels, and writes raster frames; the only importer of OpenImageIO."""
+"""Reads any frame's header and pixels, writes raster frames; alone in importing OpenImageIO."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import OpenImageIO as oiio
+import OpenImageIO as oiio  # noqa: N813  (its own documentation's name for it)
 
 from infusion_engine.errors import FrameError, StorageError
 from infusion_engine.media import dpx_file, exr_file
@@ -37,7 +37,6 @@ _TYPES = {
     "float": PixelType.FLOAT,
 }
 _LOSSLESS_TIFF = ("none", "lzw", "zip", "packbits")
-_LARGEST_BYTES = 1 << 34
 _REMEDY = "Render or copy this frame again."
 
 

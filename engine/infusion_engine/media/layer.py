@@ -166,13 +166,14 @@ def _stored(values: np.ndarray, pixel_type: PixelType) -> np.ndarray:
     """Plate values in the plate's own type: finite halves, or integers over their full range."""
     dtype = pixel_type.dtype
     if pixel_type.is_float:
-        largest = np.finfo(dtype).max
-        return np.clip(values, -largest, largest).astype(dtype)
-    return np.rint(np.clip(values, 0, 1) * np.float64(np.iinfo(dtype).max)).astype(dtype)
+        stored = np.clip(values, -pixel_type.full_scale, pixel_type.full_scale)
+    else:
+        stored = np.rint(np.clip(values, 0, 1) * pixel_type.full_scale)
+    return np.asarray(stored.astype(dtype))
 
 
 def _merged(plate: np.ndarray, fill: np.ndarray, matte: np.ndarray) -> np.ndarray:
-    """fill over plate, unpremultiplied, all (H, W) in plate values; float64.
+    """The fill over the plate, unpremultiplied, all (H, W) in plate values; float64.
 
     Where the plate is not a number there is nothing to blend with: the fill stands alone, as it
     does where the matte is 1.
@@ -227,14 +228,14 @@ def _exr_bytes(
 def _layer_pixels(
     plate: Mapping[str, np.ndarray], colour: tuple[str, ...], over: _Window, pixel_type: PixelType
 ) -> dict[str, np.ndarray]:
-    """R, G, B complete (fill inside the hole, the plate's bits outside) and A, in the plate's type."""
+    """R, G, B (fill inside the hole, the plate's bits outside) and A, in the plate's type."""
     found = {}
     for channel, name in enumerate("RGB"):
         below = plate[colour[channel if len(colour) > 1 else 0]]
         found[name] = np.where(over.hole, _stored(over.rgb[:, :, channel], pixel_type), below)
     alpha = over.matte.astype(pixel_type.dtype)
     # A faint matte must not round to 0, which would say "outside" of a pixel that was replaced.
-    least = np.finfo(pixel_type.dtype).smallest_subnormal
+    least = np.nextafter(np.zeros((), alpha.dtype), np.ones((), alpha.dtype))
     found["A"] = np.where(over.hole, np.maximum(alpha, least), alpha)
     return found
 
@@ -270,7 +271,7 @@ def _write_raster(
     part = header.parts[0]
     pixel_type = part.channels[0].type
     pixels = read_channels(header, part=0, names=part.names)
-    scale = 1 if pixel_type.is_float else np.iinfo(pixel_type.dtype).max
+    scale = 1.0 if pixel_type.is_float else pixel_type.full_scale
     for channel, name in enumerate(colour):
         at = part.names.index(name)
         below = pixels[:, :, at]
