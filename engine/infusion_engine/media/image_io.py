@@ -145,7 +145,9 @@ def _open(path: Path) -> oiio.ImageInput:
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text.split()) or "it cannot be opened."
+    """The first line of a library's message, or our own where it says nothing."""
+    lines = text.strip().splitlines() or ["it cannot be decoded"]
+    return lines[0].rstrip(".") + "."
 
 
 def _raster_part(path: Path, kind: Format) -> Part:
@@ -156,11 +158,19 @@ def _raster_part(path: Path, kind: Format) -> Part:
         source.close()
         if images > 1:
             raise FrameError(f"{path} holds several images; one was expected.")
+        _refuse_colour_space(path, spec)
+        if kind is Format.JPEG and not _jpeg_is_whole(path):
+            raise FrameError(f"{path} is damaged: it ends before its last line.", remedy=_REMEDY)
         pixel_type = _TYPES.get(str(spec.format))
         if pixel_type is None or spec.channelformats or spec.deep or spec.depth > 1:
             raise FrameError(
                 f"{path} holds pixels of type {spec.format}, which is not read "
                 "(8 or 16 bit integers, half or float were expected)."
+            )
+        bits = int(spec.getattribute("oiio:BitsPerSample") or 0) or pixel_type.dtype.itemsize * 8
+        if kind is Format.TIFF and bits != pixel_type.dtype.itemsize * 8:
+            raise FrameError(
+                f"{path} holds {bits} bits a value; TIFF of 8, 16 or 32 bits was expected."
             )
         return Part(
             index=0,
@@ -179,12 +189,39 @@ def _raster_part(path: Path, kind: Format) -> Part:
             compression=str(spec.getattribute("compression") or "none"),
             is_lossy=kind is Format.JPEG,
             is_tiled=spec.tile_width > 0,
-            bits=int(spec.getattribute("oiio:BitsPerSample") or pixel_type.dtype.itemsize * 8),
+            bits=bits,
         )
     except UnicodeDecodeError as error:
         raise FrameError(
             f"{path} is damaged: its header makes no sense.", remedy=_REMEDY
         ) from error
+
+
+def _refuse_colour_space(path: Path, spec: oiio.ImageSpec) -> None:
+    """OpenImageIO hands these over as RGB that it could not write back."""
+    for name in ("tiff:ColorSpace", "jpeg:ColorSpace"):
+        space = spec.getattribute(name)
+        if (space and name == "tiff:ColorSpace") or space in ("CMYK", "YCCK"):
+            raise FrameError(
+                f"{path} stores its colour as {space}; RGB or grey was expected.",
+                remedy="Write it as RGB.",
+            )
+    if spec.getattribute("compression") == "jpeg":
+        raise FrameError(
+            f"{path} is a TIFF compressed as JPEG, which is not read.",
+            remedy="Write it with ZIP, LZW or no compression.",
+        )
+
+
+def _jpeg_is_whole(path: Path) -> bool:
+    """True where the picture's own end marker follows its first scan: decoders do not tell."""
+    content = path.read_bytes()
+    at = 2
+    while content[at : at + 2] not in (b"\xff\xda", b""):
+        if content[at] != 0xFF:
+            return False
+        at += 2 + int.from_bytes(content[at + 2 : at + 4], "big")
+    return content.find(b"\xff\xd9", at) >= 0
 
 
 def _read_oiio(
