@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -34,9 +35,12 @@ def _values(knob: Knob) -> st.SearchStrategy[object]:
     return st.none() | values if knob.is_optional else values
 
 
-_JOBS = st.fixed_dictionaries({knob.name: _values(knob) for knob in KNOBS}).map(
-    lambda values: RenderJob(**values)  # type: ignore[arg-type] - any field, any of its values
-)
+def _job(values: dict[str, Any]) -> RenderJob:
+    """The job with these fields."""
+    return RenderJob(**values)
+
+
+_JOBS = st.fixed_dictionaries({knob.name: _values(knob) for knob in KNOBS}).map(_job)
 
 
 @given(_JOBS)

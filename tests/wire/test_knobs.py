@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import pytest
 
@@ -37,7 +38,7 @@ def test_every_number_has_limits_that_hold_its_default(entry: Knob) -> None:
 def test_knobs_are_grouped_in_the_readers_order() -> None:
     """Walking the table walks the headings once, in their order."""
     walked = list(dict.fromkeys(entry.group for entry in KNOBS))
-    runs = sum(1 for a, b in zip(KNOBS, KNOBS[1:]) if a.group is not b.group) + 1
+    runs = sum(1 for a, b in pairwise(KNOBS) if a.group is not b.group) + 1
 
     assert walked == list(Group)
     assert runs == len(walked)
