@@ -14,14 +14,13 @@ from infusion_engine.media.box import Box
 from infusion_engine.media.channels import Found, choose_view, find_colour, views_of
 from infusion_engine.media.frame_range import FrameRange
 from infusion_engine.media.image_io import FrameHeader, PixelType, read_channels, read_header
+from infusion_engine.media.layer import layer_channels
 from infusion_engine.media.matte import MatteShaping, MatteSource, open_matte
 from infusion_engine.media.sequence import STILL_FRAME, FileSequence, find_sequence, listed
 from infusion_node.wire.job import RenderJob
 
 _LAYER_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _MAIN_LAYERS = ("rgb", "rgba", "alpha")  # names by which hosts call the plate's own channels
-_COMPONENTS = ("R", "G", "B", "A")
-_SPELT_OUT = ("red", "green", "blue", "alpha")
 
 
 class Transfer(str, Enum):
@@ -183,24 +182,9 @@ def check_layer_name(layer: str) -> None:
         )
 
 
-def layer_channels(shot: Shot, layer: str) -> tuple[str, str, str, str]:
-    """Names of the layer's R, G, B and A in the plate's part.
-
-    Where views share a part, channels of any but the default view carry the view's name
-    (`infusion.right.R`), as OpenEXR's rule for `multiView` has it.
-    """
-    part = shot.headers[shot.frames_read.first].parts[shot.part]
-    shares = part.view is None and shot.view in part.views[1:]
-    stem = f"{layer}.{shot.view}" if shares else layer
-    return (f"{stem}.R", f"{stem}.G", f"{stem}.B", f"{stem}.A")
-
-
 def holds_layer(shot: Shot, layer: str) -> bool:
-    """True when the plate already holds that layer, which is then replaced."""
-    part = shot.headers[shot.frames_read.first].parts[shot.part]
-    stem = layer_channels(shot, layer)[0].rpartition(".")[0]
-    wanted = {f"{stem}.{name}" for name in (*_COMPONENTS, *_SPELT_OUT)}
-    return any(name in wanted for name in part.names)
+    """True when the plate already holds that layer, in any spelling, which is then replaced."""
+    return bool(_held(shot, layer))
 
 
 def check_something_known(shot: Shot, known_pixels: int) -> None:
@@ -337,12 +321,18 @@ def _check_layer_is_free(shot: Shot, layer: str) -> None:
             f"'{layer}' cannot be the layer's name: it is a view of '{first.path}'.",
             remedy="Choose a name such as infusion.",
         )
-    used = dict.fromkeys(shot.colour, "colour")
+    used = {(shot.part, name): "colour" for name in shot.colour}
     if shot.matte.sequence == shot.plate:
-        used[shot.matte.channel] = "matte"
-    for name, what in used.items():
-        if name.rpartition(".")[0] == layer_channels(shot, layer)[0].rpartition(".")[0]:
-            raise UsageError(
-                f"The layer '{layer}' already is the plate's {what} ({name} in '{first.path}').",
-                remedy="Choose another name with --layer.",
-            )
+        used[shot.matte.found.part, shot.matte.channel] = "matte"
+    for part, name in sorted(_held(shot, layer) & used.keys()):
+        raise UsageError(
+            f"The layer '{layer}' is where the plate's {used[part, name]} lies "
+            f"({name} in '{first.path}').",
+            remedy="Choose another name with --layer.",
+        )
+
+
+def _held(shot: Shot, layer: str) -> frozenset[tuple[int, str]]:
+    """(part, channel) of all that the plate already holds of `layer`."""
+    first = shot.headers[shot.frames_read.first]
+    return layer_channels(first, shot.part, shot.colour, layer)
