@@ -127,7 +127,7 @@ def _render(job_file: str | None, given: dict[str, Any], mode: EventsMode) -> No
     except UsageError as error:
         trouble = error  # told once there is a report: a host reads nothing else
     events_file = job.events_file if job is not None else given["events_file"]
-    with _reporting(events_file, mode) as report:
+    with reporting(events_file, mode) as report:
         report.emit(Started(__version__, os.getpid(), platform.node()))
         if job is None:
             raise trouble or UsageError("There is no job.")
@@ -145,7 +145,7 @@ def _render(job_file: str | None, given: dict[str, Any], mode: EventsMode) -> No
 
 
 @contextmanager
-def _reporting(events_file: str | None, mode: EventsMode) -> Iterator[Report]:
+def reporting(events_file: str | None, mode: EventsMode) -> Iterator[Report]:
     """A report to stdout and the events file, watched for a stop, ended by what the block does."""
     sinks = []
     cancel_file = None
@@ -182,7 +182,7 @@ def _dry_run(job: RenderJob, mode: EventsMode) -> None:
     from infusion_engine.plan import prepare  # noqa: PLC0415 - after the job itself was checked
 
     if mode is EventsMode.JSON:
-        with _reporting(None, mode) as report:
+        with reporting(None, mode) as report:
             report.emit(Started(__version__, os.getpid(), platform.node()))
             report.emit(Resolved(prepare(job, report).described()))
         return
