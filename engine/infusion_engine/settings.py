@@ -252,7 +252,7 @@ def _example(like: Any) -> str:
 _LEAST: Mapping[str, float] = {
     "channels": 4,
     "intervals": 1,
-    "steps_per_interval": 0,
+    "steps_per_interval": 1,
     "sampling_steps": 1,
     "window_frames": 1,
     "crop_pixels": 0,

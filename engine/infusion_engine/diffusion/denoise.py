@@ -1,0 +1,72 @@
+"""One interface for every denoiser: predicted x_0 from x_t, what is known, and the timestep."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from infusion_engine.diffusion import noise
+from infusion_engine.diffusion.patches import PatchBasis
+from infusion_engine.diffusion.residual import Convolution, ResidualDenoiser
+from infusion_engine.diffusion.unet import PublishedUNet
+from infusion_engine.settings import Network, Precision
+
+
+class Denoiser(Protocol):
+    """Anything that predicts x_0; a network, or an oracle in a test."""
+
+    def __call__(self, x_t: Tensor, conditioning: Tensor, hole: Tensor, t: Tensor) -> Tensor:
+        """x_t and conditioning (B, 3, T, H, W), hole (B, 1, T, H, W), t (B,) -> (B, 3, T, H, W)."""
+        ...
+
+
+Model = PublishedUNet | ResidualDenoiser
+"""A denoiser with weights."""
+
+
+def build(network: Network, *, channels: int, patches: PatchBasis) -> Model:
+    """A denoiser with uninitialised weights; `patches` is the basis of the shot's encoded clip."""
+    if network is Network.PUBLISHED:
+        return PublishedUNet(channels=channels)
+    return ResidualDenoiser(channels=channels, patches=patches)
+
+
+@torch.no_grad()
+def initialise(model: Model, fit_seed: int) -> None:
+    """Starting weights from the counter-based noise: the same on every machine.
+
+    The published network keeps torch's default (uniform within 1 / sqrt(fan-in)); ours draws unit
+    normals, which are normalised at every use, and starts from a last layer of zeros.
+    """
+    for name, parameter in model.named_parameters():
+        values = noise.gaussian(
+            noise.key("weights", fit_seed, name),
+            frames=range(1),
+            rows=range(1),
+            columns=range(parameter.numel()),
+            channels=1,
+            device=torch.device("cpu"),
+        ).reshape(parameter.shape)
+        if isinstance(model, PublishedUNet):
+            # The normal distribution function makes the normals uniform.
+            uniform = torch.erf(values * 0.5**0.5)  # in (-1, 1)
+            parameter.copy_(uniform / _fan_in(model, name) ** 0.5)
+        elif isinstance(model.get_submodule(name.rpartition(".")[0]), Convolution):
+            parameter.copy_(values)
+        elif name.startswith("network.last") or name.endswith("bias"):
+            parameter.zero_()
+        else:
+            parameter.copy_(values * 0.1)
+
+
+def _fan_in(model: nn.Module, name: str) -> int:
+    """Inputs of the convolution that the named weight or bias belongs to."""
+    weight = model.get_submodule(name.rpartition(".")[0]).get_parameter("weight")
+    return weight[0].numel()
+
+
+def precise(precision: Precision, device: torch.device) -> torch.autocast:
+    """The arithmetic of the convolutions, as a context; weights stay float32."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=precision is Precision.BF16)

@@ -1,0 +1,87 @@
+"""Intervals: [0, T) cut into half-open spans of timesteps, noisiest first (paper, section 4.2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from infusion_engine.diffusion.schedule import T, log_snr
+from infusion_engine.settings import Spacing
+
+LEAST_SAMPLED_TIMESTEP = 1
+"""The published sampler's last evaluation: predicted x_0 at t = 1 is the result."""
+
+LOG_SNR_FIRST = -5.0
+"""log-SNR, in nats, from which equal spans are counted.
+
+Below it (t > 690, sqrt(alpha-bar) < 0.083) x_t says next to nothing of x_0, so that all of it
+belongs to the first span: 30 % of the published budget is spent there.
+"""
+
+
+@dataclass(frozen=True)
+class Interval:
+    """Timesteps low, low + 1, ..., high - 1: half-open."""
+
+    index: int
+    """0 for the noisiest."""
+    low: int
+    """Least noisy timestep, inclusive."""
+    high: int
+    """One past the noisiest timestep."""
+
+    def __contains__(self, t: int) -> bool:
+        """True for a timestep inside."""
+        return self.low <= t < self.high
+
+    def __str__(self) -> str:
+        """[low, high) as it is written in messages."""
+        return f"[{self.low}, {self.high})"
+
+
+def intervals(count: int, spacing: Spacing) -> tuple[Interval, ...]:
+    """`count` intervals that tile [0, T) exactly, noisiest first."""
+    edges = _equal_timesteps(count) if spacing is Spacing.TIMESTEP else _equal_log_snr(count)
+    return tuple(
+        Interval(index=i, low=low, high=high)
+        for i, (high, low) in enumerate(zip(edges[:-1], edges[1:], strict=True))
+    )
+
+
+def sampling_timesteps(interval: Interval, steps: int) -> tuple[int, ...]:
+    """The timesteps at which the denoiser is evaluated in an interval, falling, at most `steps`.
+
+    The first is the interval's noisiest, so that a sample handed over by the noisier interval
+    arrives exactly at its level. When all are asked for, the published sampler is had: T - 1 .. 1.
+    """
+    low = max(interval.low, LEAST_SAMPLED_TIMESTEP)
+    high = interval.high - 1
+    if high <= low:
+        return (high,)
+    if steps >= high - low + 1:
+        return tuple(range(high, low - 1, -1))
+    # Equal strides of log-SNR: the same change of what is seen, whatever the timestep. The lower
+    # edge itself is the next interval's first, so that only the last interval evaluates it.
+    last = interval.low == 0
+    first = max(log_snr(high), LOG_SNR_FIRST)
+    levels = np.linspace(first, log_snr(low), steps if last else steps + 1)
+    ladder = np.array([log_snr(t) for t in range(low, high + 1)])  # falls with t
+    chosen = {low + int(np.argmin(np.abs(ladder - level))) for level in levels[:steps]}
+    return tuple(sorted(chosen | {high}, reverse=True))
+
+
+def _equal_timesteps(count: int) -> list[int]:
+    """count + 1 falling edges from T to 0, as equally spaced as whole numbers allow."""
+    return [round(T * (count - i) / count) for i in range(count + 1)]
+
+
+def _equal_log_snr(count: int) -> list[int]:
+    """count + 1 falling edges from T to 0 at equal strides of log-SNR, each span non-empty."""
+    ladder = np.array([log_snr(t) for t in range(T)])
+    levels = np.linspace(LOG_SNR_FIRST, log_snr(LEAST_SAMPLED_TIMESTEP), count + 1)[1:-1]
+    edges = [T]
+    for i, level in enumerate(levels):
+        nearest = int(np.argmin(np.abs(ladder - level)))
+        edges.append(max(min(nearest, edges[-1] - 1), count - 1 - i))
+    return [*edges, 0]

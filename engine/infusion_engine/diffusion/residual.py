@@ -1,0 +1,196 @@
+"""Our denoiser: a small residual 3-D UNet whose weights and activations keep their magnitude.
+
+Convolutions normalised per output channel, magnitude-preserving SiLU and sums follow Karras et
+al. 2024 (EDM2, arXiv 2312.02696, section 2.3 and equations 66, 81 and 88); the preconditioning
+follows EDM (arXiv 2206.00364, table 1). Pixels enter in 2 x 2 patches, so that no convolution but
+the last runs at full resolution: 78 % of the published network's arithmetic is spent there.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from infusion_engine.diffusion.patches import (
+    COMPONENTS,
+    PATCH,
+    PatchBasis,
+    from_patches,
+    smoothed,
+    to_patches,
+)
+from infusion_engine.diffusion.schedule import alpha_bars
+
+INPUTS = 3 * COMPONENTS + PATCH**2 + 1
+"""Noisy patches in the hole, known patches, fine detail of both, the hole, a plane of ones."""
+LEVEL_CHANNELS = 16  # features that tell the network its noise level
+
+
+def normalised(weight: Tensor) -> Tensor:
+    """`weight` with unit mean square per output channel (EDM2, equation 66)."""
+    dims = tuple(range(1, weight.ndim))
+    size = torch.linalg.vector_norm(weight, dim=dims, keepdim=True)
+    return weight * (math.sqrt(weight[0].numel()) / (size + 1e-6))
+
+
+class Convolution(nn.Module):
+    """A convolution whose output has its input's magnitude: weights normalised at every use."""
+
+    def __init__(self, inputs: int, outputs: int, kernel: tuple[int, int, int]) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(outputs, inputs, *kernel))
+        self.padding = [size // 2 for size in kernel]
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, inputs, T, H, W) -> (B, outputs, T, H, W)."""
+        weight = normalised(self.weight) / math.sqrt(self.weight[0].numel())
+        return F.conv3d(x, weight, padding=self.padding)
+
+
+def silu(x: Tensor) -> Tensor:
+    """SiLU scaled to keep the magnitude of a standard normal input (EDM2, equation 81)."""
+    return F.silu(x) / 0.596
+
+
+def blend(a: Tensor, b: Tensor, share: float) -> Tensor:
+    """Magnitude-preserving weighted sum of uncorrelated a and b (EDM2, equation 88)."""
+    return (a * (1.0 - share) + b * share) / math.hypot(1.0 - share, share)
+
+
+class Block(nn.Module):
+    """Two convolutions around a noise-level gain, added to what came in."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.match = Convolution(inputs, outputs, (1, 1, 1)) if inputs != outputs else None
+        self.first = Convolution(outputs, outputs, (3, 3, 3))
+        self.second = Convolution(outputs, outputs, (3, 3, 3))
+        self.gain = nn.Linear(LEVEL_CHANNELS, outputs)
+
+    def forward(self, x: Tensor, level: Tensor) -> Tensor:
+        """(B, inputs, T, H, W) and (B, LEVEL_CHANNELS) -> (B, outputs, T, H, W)."""
+        if self.match is not None:
+            x = self.match(x)
+        gain = 1.0 + self.gain(level)[:, :, None, None, None]  # (B, outputs, 1, 1, 1)
+        y = self.first(silu(x))
+        y = self.second(silu(y * gain.to(y.dtype)))
+        return blend(x, y, 0.4)
+
+
+class ResidualUNet(nn.Module):
+    """The network alone: patches, three levels of blocks down and up, patches back to pixels."""
+
+    def __init__(self, *, channels: int) -> None:
+        super().__init__()
+        half, quarter, eighth = channels, channels * 3 // 2, channels * 2  # widths at 1/2, 1/4, 1/8
+        self.stem = Convolution(INPUTS, half, (3, 3, 3))
+        self.down_half = Block(half, half)
+        self.down_quarter = Block(half, quarter)
+        self.down_eighth = Block(quarter, eighth)
+        self.up_eighth = Block(eighth, eighth)
+        self.up_quarter = Block(eighth + quarter, quarter)
+        self.up_half = Block(quarter + half, half)
+        self.last = nn.Conv3d(half, COMPONENTS, 3, padding=1)
+
+    def forward(self, x: Tensor, level: Tensor) -> Tensor:
+        """(B, INPUTS, T, H/2, W/2), (B, LEVEL_CHANNELS) -> (B, COMPONENTS, T, H/2, W/2)."""
+        half = self.down_half(self.stem(x), level)  # (B, c, T, H/2, W/2)
+        quarter = self.down_quarter(F.avg_pool3d(half, (1, 2, 2)), level)  # (B, 3c/2, T, H/4, W/4)
+        x = self.down_eighth(F.avg_pool3d(quarter, (1, 2, 2)), level)  # (B, 2c, T, H/8, W/8)
+        x = self.up_eighth(x, level)
+        x = self.up_quarter(torch.cat([doubled(x), quarter], dim=1), level)
+        x = self.up_half(torch.cat([doubled(x), half], dim=1), level)
+        return self.last(x)
+
+
+def doubled(x: Tensor) -> Tensor:
+    """Nearest (1, 2, 2) upsampling."""
+    return F.interpolate(x, scale_factor=(1, 2, 2))
+
+
+class ResidualDenoiser(nn.Module):
+    """Predicts x_0 component by component: a skip of the noisy patch plus a correction.
+
+    c_skip and c_out are EDM's (table 1) with each component's own spread as sigma_data, so that
+    an unfitted network already is the Wiener filter of the shot's patches.
+    """
+
+    levels = 4
+    """H and W must be multiples of 2**4: one patch and three levels."""
+
+    alpha_bars: Tensor
+    mean: Tensor
+    basis: Tensor
+    spread: Tensor
+    fine: Tensor
+
+    def __init__(self, *, channels: int, patches: PatchBasis) -> None:
+        super().__init__()
+        self.network = ResidualUNet(channels=channels)
+        table = torch.from_numpy(alpha_bars().astype("float32"))
+        self.register_buffer("alpha_bars", table, persistent=False)
+        for name in ("mean", "basis", "spread", "fine"):
+            self.register_buffer(name, getattr(patches, name).clone())
+
+    def forward(self, x_t: Tensor, conditioning: Tensor, hole: Tensor, t: Tensor) -> Tensor:
+        """Predicted x_0, float32; arguments and shape as :meth:`PublishedUNet.forward`.
+
+        Known pixels enter at zero noise, through the conditioning alone.
+        """
+        sigma = self.sigma(t)
+        noisy = x_t / torch.sqrt(self.alpha_bars[t])[:, None, None, None, None]
+        z = self.components(noisy)  # (B, 12, T, H/2, W/2)
+        seen = self.components(torch.where(hole > 0, noisy, conditioning))
+        missing = to_patches(hole)  # (B, 4, T, H/2, W/2)
+        open_ = missing.amax(1, keepdim=True)
+        c_skip, c_out = self.scalings(t)
+        x = torch.cat(
+            [
+                z * open_ / torch.sqrt(self._wide(self.spread) ** 2 + sigma**2),
+                seen * (1.0 - open_) / self._wide(self.spread),
+                (seen - smoothed(seen)) / torch.sqrt(self._wide(self.fine) ** 2 + sigma**2),
+                missing,
+                torch.ones_like(open_),
+            ],
+            dim=1,
+        )
+        level = self.level(-torch.log(sigma.flatten()) / 4.0)
+        correction = self.network(x.contiguous(memory_format=torch.channels_last_3d), level)
+        return self.pixels(c_skip * z + c_out * correction.float())
+
+    def components(self, x: Tensor) -> Tensor:
+        """(B, 3, T, H, W) pixels -> (B, 12, T, H/2, W/2) components."""
+        with torch.autocast(x.device.type, enabled=False):
+            centred = to_patches(x) - self._wide(self.mean)
+            return torch.einsum("kc,bcthw->bkthw", self.basis, centred)
+
+    def pixels(self, z: Tensor) -> Tensor:
+        """(B, 12, T, H/2, W/2) components -> (B, 3, T, H, W) pixels."""
+        with torch.autocast(z.device.type, enabled=False):
+            patches = torch.einsum("kc,bkthw->bcthw", self.basis, z)
+            return from_patches(patches + self._wide(self.mean))
+
+    def sigma(self, t: Tensor) -> Tensor:
+        """Noise per unit of signal, (B, 1, 1, 1, 1)."""
+        a = self.alpha_bars[t][:, None, None, None, None]
+        return torch.sqrt((1.0 - a) / a)
+
+    def scalings(self, t: Tensor) -> tuple[Tensor, Tensor]:
+        """(c_skip, c_out) of EDM for each component, each (B, 12, 1, 1, 1)."""
+        variance, noise = self._wide(self.spread) ** 2, self.sigma(t) ** 2
+        return variance / (variance + noise), torch.sqrt(variance * noise / (variance + noise))
+
+    @staticmethod
+    def _wide(values: Tensor) -> Tensor:
+        """(12,) -> (1, 12, 1, 1, 1)."""
+        return values[None, :, None, None, None]
+
+    @staticmethod
+    def level(position: Tensor) -> Tensor:
+        """(B,) log-SNR over 8 nats -> (B, LEVEL_CHANNELS) sines and cosines, slow ones first."""
+        rates = 2.0 ** torch.arange(LEVEL_CHANNELS // 2, device=position.device) * 0.5
+        angles = position[:, None] * rates[None]
+        return torch.cat([angles.sin(), angles.cos()], dim=1)

@@ -1,0 +1,96 @@
+"""Carrying a sample through one interval, from its noisiest timestep to the next interval's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from infusion_engine.diffusion import noise
+from infusion_engine.diffusion.denoise import Denoiser
+from infusion_engine.diffusion.schedule import implicit, posterior
+from infusion_engine.settings import Sampler
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What sampling knows of the clip; all tensors on one device."""
+
+    x_0: Tensor
+    """(3, T, H, W), encoded plate, 0 where it is not known."""
+    hole: Tensor
+    """(1, T, H, W), 1 = missing."""
+    lowest: float
+    """Smallest encoded value that is known; predicted x_0 is clipped here."""
+    highest: float
+    """Largest encoded value that is known."""
+
+
+@dataclass(frozen=True)
+class NoiseSource:
+    """The noise of one sample, addressed by timestep and position."""
+
+    seed: int
+    """The job's seed."""
+    take: int
+    """0 for the first take."""
+    level: int = 0
+    """Resolution level, 0 for the coarsest."""
+
+    def at(self, t: int, like: Tensor) -> Tensor:
+        """The noise that is added on the way to timestep t; (C, T, H, W) like `like`."""
+        channels, frames, rows, columns = like.shape
+        return noise.gaussian(
+            noise.key("sample", self.seed, self.take, self.level, t),
+            frames=range(frames),
+            rows=range(rows),
+            columns=range(columns),
+            channels=channels,
+            device=like.device,
+        )
+
+
+@torch.no_grad()
+def sample_interval(
+    denoiser: Denoiser,
+    x_t: Tensor,
+    scene: Scene,
+    *,
+    timesteps: tuple[int, ...],
+    then: int,
+    sampler: Sampler,
+    source: NoiseSource,
+    on_step: Callable[[int], None],
+) -> tuple[Tensor, Tensor]:
+    """Carry x_t through `timesteps` (falling) and on to timestep `then` (-1: no noise left).
+
+    Each step predicts x_0, clips it to the known range, puts the known pixels back
+    (reprojection), and moves to the next noise level.
+
+    Args:
+        denoiser: the interval's model.
+        x_t: (3, T, H, W) at timesteps[0].
+        scene: the clip, its hole and its range.
+        timesteps: where the denoiser is evaluated.
+        then: the next interval's first timestep.
+        sampler: ancestral (DDPM) or deterministic (DDIM) steps.
+        source: the sample's noise.
+        on_step: called with the number of steps done.
+
+    Returns:
+        (x at `then`, last predicted and reprojected x_0), each (3, T, H, W).
+    """
+    hole = scene.hole.bool()
+    x_0 = x_t
+    for done, (t, s) in enumerate(zip(timesteps, (*timesteps[1:], then), strict=True), start=1):
+        when = torch.tensor([t], device=x_t.device)
+        predicted = denoiser(x_t[None], scene.x_0[None], scene.hole[None], when)[0].float()
+        x_0 = torch.where(hole, predicted.clamp(scene.lowest, scene.highest), scene.x_0)
+        step = posterior(t, s) if sampler is Sampler.ANCESTRAL else implicit(t, s)
+        x_t = step.x_0_weight * x_0 + step.x_t_weight * x_t
+        if step.deviation > 0.0:
+            x_t = x_t + step.deviation * source.at(s, x_t)
+        on_step(done)
+    return x_t, x_0
