@@ -193,6 +193,9 @@ HARMS: dict[str, Harm] = {
     "record of zero length": _of_record(lambda path: os.truncate(path, 0)),
     "record truncated": _of_record(lambda path: os.truncate(path, path.stat().st_size // 2)),
     "a bit of the record": _of_record(lambda path: _flip(path, 0.3)),
+    "another value in the record": _of_record(
+        lambda path: path.write_text(path.read_text().replace('"loss": 0.25', '"loss": 0.75'))
+    ),
     "record is a list": _of_record(lambda path: path.write_text("[]")),
     "record is deep": _of_record(lambda path: path.write_text("[" * 100_000)),
     "record without digest": _of_record(lambda path: _without(path, "sha256")),
@@ -206,7 +209,7 @@ def test_a_damaged_entry_is_reported_removed_and_saved_again(
     store: Store, reports: list[str], tensors: Tensors, key: str, harm: Harm
 ) -> None:
     """Every kind of damage gives None, one report naming the entry, and room for a new one."""
-    store.save(Kind.FIT, key, tensors, {})
+    store.save(Kind.FIT, key, tensors, {"loss": 0.25})
     folder = store.entry_folder(Kind.FIT, key)
     harm(folder / Kind.FIT.tensor_file, folder / RECORD_FILE)
 
