@@ -138,7 +138,7 @@ def test_a_folder_with_several_sequences_names_them(plate: Path) -> None:
 
 def test_other_files_beside_the_sequence_do_not_count(plate: Path) -> None:
     """A note, a contact sheet and a hidden temporary file leave the folder's meaning alone."""
-    touch(plate, "notes.txt", "contact.png", ".plate.1002.exr.part", ".x.0001.exr")
+    touch(plate, "notes.txt", "contact.png", ".x.0001.exr", ".x.0002.exr")
     assert find_sequence(plate).frames == (1001, 1002, 1003)
 
 

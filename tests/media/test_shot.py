@@ -253,6 +253,17 @@ def test_views_in_one_part_are_told_by_their_channels(
     assert (right.read_matte(1).max(), left.read_matte(1).max()) == (0.75, 0.25)
 
 
+def test_a_views_own_layer_comes_before_one_of_no_view(
+    tmp_path: Path, write_picture: WritePicture
+) -> None:
+    """`x.left.R` is the left view's, though `x.R`, which belongs to no view, stands first."""
+    channels = named("A left.A x.R x.G x.B") | named("x.left.R x.left.G x.left.B", 0.25)
+    views = {"multiView": ("right", "left")}
+    path = write_picture(tmp_path / "p.1.exr", channels, attributes=views)
+    assert opened(path, view="left").colour == ("x.left.R", "x.left.G", "x.left.B")
+    assert opened(path, view="right").colour == ("x.R", "x.G", "x.B")
+
+
 def test_the_only_view_needs_no_choice(tmp_path: Path) -> None:
     """A file whose parts all say `main` is not stereo."""
     path = write_parts(

@@ -292,7 +292,7 @@ def _only_sequence(folder: Path) -> FileSequence:
             remedy="Give the folder that holds the frames.",
         )
     longer = [group for group in groups if len(group.frames) > 1]
-    found = longer if len(longer) == 1 else groups
+    found = longer or groups
     if len(found) > 1:
         raise SequenceError(
             f"The folder '{folder}' holds {len(found)} sequences or single pictures, expected one: "
