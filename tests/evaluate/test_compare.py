@@ -99,11 +99,11 @@ def test_a_missing_frame_of_the_result_is_named(shot: Path) -> None:
         _compare(shot)
 
 
-def test_a_result_of_another_size_is_refused(shot: Path) -> None:
-    """Both sizes stand in the message."""
-    small = np.zeros((9, 12, 3), np.float16)
-    _write(shot / "result" / "comp.1001.exr", {"RGB": small})
-    with pytest.raises(FrameError, match=r"12x9.*24x18"):
+@pytest.mark.parametrize("size", [(9, 12), (36, 48)])
+def test_a_result_of_another_size_is_refused(shot: Path, size: tuple[int, int]) -> None:
+    """Both sizes stand in the message, whether the result is smaller or larger."""
+    _write(shot / "result" / "comp.1001.exr", {"RGB": np.zeros((*size, 3), np.float16)})
+    with pytest.raises(FrameError, match=rf"{size[1]}x{size[0]}.*24x18"):
         _compare(shot)
 
 
