@@ -43,7 +43,7 @@ def replacing(target: Path) -> Iterator[Path]:
         StorageError: the disk is full, read-only or forbidden; names `target` and the cause.
     """
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(target.parent)
         temporary = target.with_name(f".{target.stem}.{secrets.token_hex(4)}.part{target.suffix}")
         temporary.touch(exist_ok=False)
     except OSError as error:
@@ -67,6 +67,13 @@ def write_bytes(target: Path, content: bytes) -> None:
     """
     with replacing(target) as temporary:
         temporary.write_bytes(content)
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR)) from error
 
 
 def _place(temporary: Path, target: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import OpenImageIO as oiio  # noqa: N813  (its own documentation's name for it)
 
 from infusion_engine.errors import FrameError, StorageError
 from infusion_engine.media import dpx_file, exr_file
+from infusion_engine.media.atomic import replacing
 from infusion_engine.media.box import Box
 from infusion_engine.media.exr_header import MAGIC as EXR_MAGIC
 from infusion_engine.media.exr_header import read_exr_header
@@ -36,6 +38,7 @@ _TYPES = {
     "half": PixelType.HALF,
     "float": PixelType.FLOAT,
 }
+_PNG_END = b"IEND\xae\x42\x60\x82"
 _LOSSLESS_TIFF = ("none", "lzw", "zip", "packbits")
 _REMEDY = "Render or copy this frame again."
 
@@ -84,15 +87,46 @@ def read_channels(header: FrameHeader, *, part: int, names: Sequence[str]) -> np
     return _read_oiio(header, part, names, pixel_type)
 
 
-def write_raster(header: FrameHeader, pixels: np.ndarray, temporary: Path) -> None:
+def write_raster(header: FrameHeader, pixels: np.ndarray, target: Path) -> None:
     """Writes all channels of a PNG, TIFF or JPEG plate under its own metadata; JPEG becomes PNG.
 
-    `pixels` is (H, W, C) in the plate's pixel type and channel order; `temporary` names a file that
-    already exists and whose suffix tells the format.
+    `pixels` is (H, W, C) in the plate's pixel type and channel order; the suffix of `target` tells
+    the format. The file appears whole or not at all.
 
     Raises:
         StorageError: the file cannot be written.
     """
+    spec = _spec_to_write(header)
+    with replacing(target) as temporary:
+        output = oiio.ImageOutput.create(str(temporary))
+        if output is None:
+            raise StorageError(f"{target} could not be written: {_one_line(oiio.geterror())}")
+        opened = output.open(str(temporary), spec)
+        written = opened and output.write_image(np.ascontiguousarray(pixels))
+        closed = output.close()
+        said = output.geterror()
+        if not (written and closed and _reads_back(temporary, pixels)):
+            # OpenImageIO seldom tells what the disk said; asking the disk again does.
+            with temporary.open("ab") as stream:
+                stream.write(bytes(pixels.nbytes))
+                os.fsync(stream.fileno())
+            raise StorageError(f"{target} could not be written: {_one_line(said)}")
+
+
+def _reads_back(path: Path, pixels: np.ndarray) -> bool:
+    """True where the file holds those bits: a PNG on a full disk is cut short without a word."""
+    try:
+        header = read_header(path)
+        found = read_channels(header, part=0, names=header.parts[0].names)
+    except FrameError:
+        return False
+    if header.format is Format.PNG and not path.read_bytes().endswith(_PNG_END):
+        return False
+    return found.tobytes() == np.ascontiguousarray(pixels).tobytes()
+
+
+def _spec_to_write(header: FrameHeader) -> oiio.ImageSpec:
+    """The plate's own description, without what belongs to its compression."""
     source = _open(header.path)
     spec = oiio.ImageSpec(source.spec())
     source.close()
@@ -104,18 +138,7 @@ def write_raster(header: FrameHeader, pixels: np.ndarray, temporary: Path) -> No
     if header.format is Format.TIFF and header.parts[0].compression not in _LOSSLESS_TIFF:
         spec["compression"] = "zip"
     spec.tile_width = spec.tile_height = spec.tile_depth = 0
-    target = oiio.ImageOutput.create(str(temporary))
-    if target is None or not target.open(str(temporary), spec):
-        raise _write_error(temporary, target)
-    written = target.write_image(np.ascontiguousarray(pixels))
-    closed = target.close()
-    if not (written and closed):
-        raise _write_error(temporary, target)
-
-
-def _write_error(path: Path, target: oiio.ImageOutput | None) -> StorageError:
-    said = (target.geterror() if target is not None else "") or oiio.geterror()
-    return StorageError(f"{path} could not be written: {_one_line(said)}")
+    return spec
 
 
 def _format(path: Path) -> Format:

@@ -13,7 +13,7 @@ import numpy as np
 
 from infusion_engine.errors import FrameError, UsageError
 from infusion_engine.media import dpx_file, exr_file
-from infusion_engine.media.atomic import replacing, write_bytes
+from infusion_engine.media.atomic import write_bytes
 from infusion_engine.media.box import Box
 from infusion_engine.media.exr_header import read_exr_header
 from infusion_engine.media.image_header import Format, FrameHeader, Part, PixelType
@@ -179,7 +179,8 @@ def _merged(plate: np.ndarray, fill: np.ndarray, matte: np.ndarray) -> np.ndarra
     does where the matte is 1.
     """
     fill, matte = fill.astype(np.float64), matte.astype(np.float64)
-    below = plate.astype(np.float64)
+    with np.errstate(invalid="ignore"):  # signalling NaN
+        below = plate.astype(np.float64)
     alone = (matte >= 1) | ~np.isfinite(below)
     return np.where(alone, fill, fill * matte + np.where(alone, 0, below) * (1 - matte))
 
@@ -278,5 +279,4 @@ def _write_raster(
         with np.errstate(invalid="ignore"):
             blend = _merged(below / scale, _fill_of(over, channel, len(colour)), over.matte)
         pixels[:, :, at] = np.where(over.hole, _stored(blend, pixel_type), below)
-    with replacing(target) as temporary:
-        write_raster(header, pixels, temporary)
+    write_raster(header, pixels, target)
