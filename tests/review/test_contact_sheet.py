@@ -12,6 +12,7 @@ from PIL import Image
 from infusion_engine.errors import StorageError
 from infusion_engine.review.contact_sheet import (
     CELL,
+    CLOSE,
     GAP,
     LABEL,
     OUTLINE,
@@ -53,11 +54,11 @@ def _cell(
 def test_the_matte_is_outlined_from_outside(tmp_path: Path) -> None:
     """The line runs around the enlarged hole and covers none of its pixels."""
     contact_sheet([_row()], tmp_path / "sheet.png")
-    plate = _cell(_sheet(tmp_path / "sheet.png"), 0, (360, 480))
+    plate = _cell(_sheet(tmp_path / "sheet.png"), 0, (468, 624))
     line = (plate == OUTLINE).all(-1)
     rows, columns = np.nonzero(line)
-    assert (rows.min(), rows.max(), columns.min(), columns.max()) == (199, 280, 299, 400)
-    assert not line[200:280, 300:400].any()
+    assert (rows.min(), rows.max(), columns.min(), columns.max()) == (259, 364, 389, 520)
+    assert not line[260:364, 390:520].any()
     np.testing.assert_array_equal(plate[~line], 51)
 
 
@@ -66,8 +67,8 @@ def test_the_fill_is_shown_whole_and_pixel_for_pixel(tmp_path: Path) -> None:
     row = _row()
     ramp = np.linspace(0, 1, 36 * 48 * 3, dtype=np.float32).reshape(36, 48, 3)
     contact_sheet([SheetFrame(1, row.plate, ramp, row.matte)], tmp_path / "sheet.png")
-    shown = _cell(_sheet(tmp_path / "sheet.png"), 1, (360, 480))
-    expected = (ramp * 255 + 0.5).astype(np.uint8).repeat(10, 0).repeat(10, 1)
+    shown = _cell(_sheet(tmp_path / "sheet.png"), 1, (468, 624))
+    expected = (ramp * 255 + 0.5).astype(np.uint8).repeat(13, 0).repeat(13, 1)
     np.testing.assert_array_equal(shown, expected)
 
 
@@ -81,7 +82,7 @@ def test_the_close_up_shows_the_hole_of_a_large_frame(tmp_path: Path) -> None:
     contact_sheet([row], tmp_path / "sheet.png")
     sheet = _sheet(tmp_path / "sheet.png")
     top, left = GAP + LABEL, GAP + 2 * (CELL + GAP)
-    zoom = CELL // 138  # 90 pixels of hole and 24 of context on each side, moved into the frame
+    zoom = CLOSE // 128  # 90 pixels of hole and 24 of context on each side, moved into the frame
     close = sheet[top : top + 128 * zoom : zoom, left : left + 138 * zoom : zoom]
     np.testing.assert_array_equal(close, np.round(fill[376:504, 1462:1600] * 255))
 
@@ -91,7 +92,7 @@ def test_the_truth_has_a_column_where_it_is_known(tmp_path: Path) -> None:
     contact_sheet([_row()], tmp_path / "three.png")
     contact_sheet([_row(truth=True)], tmp_path / "four.png")
     three, four = _sheet(tmp_path / "three.png"), _sheet(tmp_path / "four.png")
-    assert four.shape[1] - three.shape[1] == 480 + GAP
+    assert four.shape[1] - three.shape[1] == 11 * 48 + GAP
     assert (four[100:200, -GAP - 100 : -GAP] == 204).all()
 
 
@@ -99,7 +100,7 @@ def test_each_frame_has_a_row_with_its_own_number(tmp_path: Path) -> None:
     """Rows follow one another; two numbers make two different labels."""
     contact_sheet([_row(1001), _row(1048, hole=False)], tmp_path / "sheet.png")
     sheet = _sheet(tmp_path / "sheet.png")
-    height = LABEL + 360 + GAP
+    height = LABEL + 468 + GAP
     assert sheet.shape[0] == GAP + 2 * height
     first, second = sheet[GAP : GAP + LABEL], sheet[GAP + height : GAP + height + LABEL]
     assert (first != second).any()
@@ -118,7 +119,7 @@ def test_a_sheet_replaces_the_one_before_and_leaves_nothing_else(tmp_path: Path)
     contact_sheet([_row()], path)
     contact_sheet([_row(truth=True)], path)
     assert [entry.name for entry in path.parent.iterdir()] == ["sheet.png"]
-    assert _sheet(path).shape[1] > 4 * 480
+    assert _sheet(path).shape[1] > 3 * 624
 
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:

@@ -24,8 +24,10 @@ __all__ = ["SheetFrame", "chosen_frames", "contact_sheet", "to_display"]
 
 Picture = npt.NDArray[np.uint8]
 
-CELL = 480
-"""Pixels that the longer side of a picture fills at most."""
+CELL = 640
+"""Pixels that a picture is wide at most, and a whole frame high."""
+CLOSE = 400
+"""Pixels that a close-up is high at most."""
 CONTEXT = 24
 """Plate pixels shown around the matte in the close-up."""
 GAP = 8
@@ -96,12 +98,12 @@ def _cells(row: SheetFrame, close: tuple[int, int]) -> list[Picture]:
     box = _close_box(row.matte, close)
     rows, columns = box.slices(Box(0, 0, row.matte.shape[1], row.matte.shape[0]))
     cells = [
-        _outlined(_fitted(row.plate), row.matte > 0),
-        _fitted(row.fill),
-        _fitted(row.fill[rows, columns]),
+        _outlined(_fitted(row.plate, CELL), row.matte > 0),
+        _fitted(row.fill, CELL),
+        _fitted(row.fill[rows, columns], CLOSE),
     ]
     if row.truth is not None:
-        cells.append(_fitted(row.truth[rows, columns]))
+        cells.append(_fitted(row.truth[rows, columns], CLOSE))
     return cells
 
 
@@ -127,17 +129,19 @@ def _close_box(matte: npt.NDArray[np.float32], size: tuple[int, int]) -> Box:
     return Box(x0, y0, x0 + size[0], y0 + size[1])
 
 
-def _fitted(pixels: npt.NDArray[np.float32]) -> Picture:
-    """(h, w, 3) in [0, 1] as uint8, enlarged a whole number of times or reduced to fit a cell."""
+def _fitted(pixels: npt.NDArray[np.float32], most: int) -> Picture:
+    """(h, w, 3) in [0, 1] as uint8, made to fit CELL pixels across and `most` pixels down.
+
+    Small pictures are enlarged a whole number of times, large ones are averaged down.
+    """
     picture = (np.clip(pixels, 0.0, 1.0) * 255.0 + 0.5).astype(np.uint8)
-    longer = max(picture.shape[:2])
-    if longer <= CELL:
-        zoom = CELL // longer
+    height, width = picture.shape[:2]
+    zoom = min(CELL // width, most // height)
+    if zoom >= 1:
         return picture.repeat(zoom, axis=0).repeat(zoom, axis=1)
-    size = tuple(
-        max(1, round(side * CELL / longer)) for side in (picture.shape[1], picture.shape[0])
-    )
-    return np.asarray(Image.fromarray(picture).resize((size[0], size[1]), Image.Resampling.BOX))
+    scale = min(CELL / width, most / height)
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.BOX))
 
 
 def _outlined(picture: Picture, hole: npt.NDArray[np.bool_]) -> Picture:
