@@ -17,7 +17,7 @@ class Network(str, Enum):
     """Which denoiser is fitted."""
 
     PUBLISHED = "published"
-    """The paper's UNet: 32 channels, 16 convolutions, ReLU, no normalisation; 492,963 parameters."""
+    """The paper's UNet: 16 convolutions of 32 channels, ReLU, 492,963 parameters."""
     RESIDUAL = "residual"
     """Residual blocks with SiLU and weights normalised per output channel."""
 
@@ -105,7 +105,7 @@ class Settings:
     objective: Objective
     """Where the loss is taken."""
     ema: float
-    """Length of the weights' exponential average as a fraction of the interval; 0 keeps the last weights."""
+    """Length of the weights' exponential average as a share of the interval; 0 keeps the last."""
     area: Area
     """Which part of the plate is worked on."""
     context_pixels: int

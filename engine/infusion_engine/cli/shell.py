@@ -9,11 +9,9 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import os
 import sys
 import traceback
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import click
@@ -52,8 +50,7 @@ class _Shell(click.Command):
             error.show()
             sys.exit(error.exit_code)
         except BrokenPipeError:
-            quieten_stdout()
-            sys.exit(1)
+            sys.exit(1)  # the reader went away: nobody to tell
         except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the end of every error
             sys.exit(show_error(error))
         sys.exit(outcome if isinstance(outcome, int) else 0)
@@ -104,16 +101,6 @@ def show_error(error: BaseException) -> int:
     if known.remedy:
         _print_error(known.remedy)
     return known.exit_code
-
-
-def quieten_stdout() -> None:
-    """Point stdout at nothing, so that a reader who went away is not complained about at exit."""
-    try:
-        nothing = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nothing, sys.stdout.fileno())
-        os.close(nothing)
-    except (OSError, ValueError):  # stdout is not a real file, as under a test runner
-        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - stays open
 
 
 def _print_error(text: str) -> None:

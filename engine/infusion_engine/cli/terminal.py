@@ -11,7 +11,6 @@ from rich.console import Console
 from rich.progress import BarColumn, TaskID, TaskProgressColumn, TextColumn
 from rich.progress import Progress as RichProgress
 
-from infusion_engine.cli.shell import quieten_stdout
 from infusion_engine.progress import Sink
 from infusion_node.wire.events import (
     Event,
@@ -200,13 +199,8 @@ def _write_line(stream: TextIO, text: str) -> None:
     """Write and flush one line; characters that the stream cannot show are spelled out.
 
     Raises:
-        OSError: the reader went away. Nothing is left in the buffer to complain about at exit.
+        OSError: the reader went away.
     """
     encoding = stream.encoding or "utf-8"
-    try:
-        stream.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
-        stream.flush()
-    except BrokenPipeError:
-        if stream is sys.stdout:
-            quieten_stdout()
-        raise
+    stream.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+    stream.flush()

@@ -19,13 +19,19 @@ _TABLE_BITS = 16
 
 
 def key(*parts: object) -> int:
-    """A 64-bit key from anything that prints the same everywhere, e.g. ("sample", seed, take, t)."""
+    """A 64-bit key from what prints the same everywhere, e.g. ("sample", seed, take, t)."""
     text = "\x1f".join(map(str, parts)).encode()
     return int.from_bytes(hashlib.sha256(text).digest()[:8], "little")
 
 
 def gaussian(
-    noise_key: int, *, frames: range, rows: range, columns: range, channels: int, device: torch.device
+    noise_key: int,
+    *,
+    frames: range,
+    rows: range,
+    columns: range,
+    channels: int,
+    device: torch.device,
 ) -> torch.Tensor:
     """Standard normal noise for a box of voxels.
 

@@ -33,7 +33,8 @@ def normalised(weight: Tensor) -> Tensor:
     """`weight` with unit mean square per output channel (EDM2, equation 66)."""
     dims = tuple(range(1, weight.ndim))
     size = torch.linalg.vector_norm(weight, dim=dims, keepdim=True)
-    return weight * (math.sqrt(weight[0].numel()) / (size + 1e-6))
+    scale: Tensor = math.sqrt(weight[0].numel()) / (size + 1e-6)
+    return weight * scale
 
 
 class Convolution(nn.Module):
@@ -103,7 +104,8 @@ class ResidualUNet(nn.Module):
         x = self.up_eighth(x, level)
         x = self.up_quarter(torch.cat([doubled(x), quarter], dim=1), level)
         x = self.up_half(torch.cat([doubled(x), half], dim=1), level)
-        return self.last(x)
+        out: Tensor = self.last(x)
+        return out
 
 
 def doubled(x: Tensor) -> Tensor:

@@ -51,7 +51,8 @@ class Level(nn.Module):
         skip = self.pre(x)  # (B, C, T, H, W)
         x = self.inner(max_pool3d(skip, (1, 2, 2)))  # (B, C, T, H/2, W/2)
         x = interpolate(x, scale_factor=(1, 2, 2))  # (B, C, T, H, W)
-        return self.post(torch.cat([x, skip], dim=1))
+        out: Tensor = self.post(torch.cat([x, skip], dim=1))
+        return out
 
 
 class PublishedUNet(nn.Module):
@@ -82,4 +83,5 @@ class PublishedUNet(nn.Module):
         """
         planes = self.time(t)[:, :, None, None, None].expand(-1, -1, *x_t.shape[2:])
         x = torch.cat([conditioning, x_t, hole, planes.to(x_t.dtype)], dim=1)  # (B, 23, T, H, W)
-        return self.last(self.body(self.first(x)))
+        out: Tensor = self.last(self.body(self.first(x)))
+        return out

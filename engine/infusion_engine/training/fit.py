@@ -75,7 +75,7 @@ def fit_interval(
         )
         loss = window_loss(model, window, settings)
         adam.zero_grad(set_to_none=True)
-        loss.backward()
+        torch.autograd.backward(loss)
         adam.step()
         normalise_weights(model)
         average.update(model)

@@ -13,9 +13,7 @@ _STILL_SHARE = 0.5  # half of the blobs do not move
 _CURVE_POINTS = 12  # points drawn on each Bezier segment
 
 
-def bezier_blob(
-    rng: np.random.Generator, *, frames: int, height: int, width: int
-) -> np.ndarray:
+def bezier_blob(rng: np.random.Generator, *, frames: int, height: int, width: int) -> np.ndarray:
     """One closed Bezier blob, still or drifting, as the published code draws it.
 
     Args:
@@ -96,8 +94,8 @@ def shifted_matte(
         (frames, height, width) bool, True = hidden; mirrored at random.
     """
     total, full_h, full_w = hole.shape
-    columns_of_frames = hole.any(axis=(1, 2)).nonzero()[0]
-    t = int(rng.choice(columns_of_frames))
+    with_hole = np.flatnonzero(hole.reshape(total, -1).any(axis=1))
+    t = int(rng.choice(with_hole))
     ys, xs = hole[t].nonzero()
     pick = int(rng.integers(len(ys)))
     top, left = int(ys[pick]) - height // 2, int(xs[pick]) - width // 2
@@ -108,5 +106,5 @@ def shifted_matte(
     for i in range(frames):
         source = hole[min(max(first + i, 0), total - 1)]  # before and after: as at the ends
         out[i, y0 - top : y1 - top, x0 - left : x1 - left] = source[y0:y1, x0:x1]
-    flips = [axis for axis in range(3) if rng.uniform() < 0.5]
+    flips = tuple(axis for axis in range(3) if rng.uniform() < 0.5)
     return np.ascontiguousarray(np.flip(out, flips))

@@ -135,11 +135,15 @@ def _generator(fit_seed: int, interval: Interval, step: int) -> np.random.Genera
 def _noise(like: Tensor, fit_seed: int, interval: Interval, step: int) -> Tensor:
     """Standard normal noise of one step, (B, 3, T, H, W) like `like`."""
     batch, channels, frames, rows, columns = like.shape
-    return noise.gaussian(
-        noise.key("fit", fit_seed, interval.low, interval.high, step),
-        frames=range(batch * frames),
-        rows=range(rows),
-        columns=range(columns),
-        channels=channels,
-        device=like.device,
-    ).reshape(channels, batch, frames, rows, columns).transpose(0, 1)
+    return (
+        noise.gaussian(
+            noise.key("fit", fit_seed, interval.low, interval.high, step),
+            frames=range(batch * frames),
+            rows=range(rows),
+            columns=range(columns),
+            channels=channels,
+            device=like.device,
+        )
+        .reshape(channels, batch, frames, rows, columns)
+        .transpose(0, 1)
+    )

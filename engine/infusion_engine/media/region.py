@@ -1,0 +1,144 @@
+"""The region: the part of the plate that is worked on, and its size while it is."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from infusion_engine.media.box import Box
+from infusion_engine.settings import Area, Settings
+
+ALIGNMENT = 16
+"""Worked sizes are multiples of this: what the deepest network halves away."""
+
+
+@dataclass(frozen=True)
+class Region:
+    """A box of the plate and the size at which it is worked on."""
+
+    box: Box
+    """In the plate's absolute coordinates."""
+    width: int
+    """Pixels across at working size; at most the box's own."""
+    height: int
+    """Pixels down at working size; at most the box's own."""
+
+    @property
+    def padded(self) -> tuple[int, int]:
+        """(height, width) rounded up to what a network takes; the rest counts as not known."""
+        return _aligned(self.height), _aligned(self.width)
+
+    @property
+    def is_native(self) -> bool:
+        """True when nothing is resized."""
+        return (self.width, self.height) == (self.box.width, self.box.height)
+
+    @cached_property
+    def _shrink(self) -> tuple[np.ndarray, np.ndarray]:
+        """(rows, columns): area weights, (height, box height) and (width, box width)."""
+        return _area(self.height, self.box.height), _area(self.width, self.box.width)
+
+    @cached_property
+    def _enlarge(self) -> tuple[np.ndarray, np.ndarray]:
+        """(rows, columns): cubic weights, (box height, height) and (box width, width)."""
+        return _cubic(self.box.height, self.height), _cubic(self.box.width, self.width)
+
+    def shrink(self, values: np.ndarray) -> np.ndarray:
+        """(box height, box width[, C]) -> (height, width[, C]): the mean over each pixel's area."""
+        if self.is_native:
+            return values.astype(np.float32)
+        rows, columns = self._shrink
+        return _apply(rows, columns, values)
+
+    def enlarge(self, values: np.ndarray) -> np.ndarray:
+        """(height, width[, C]) -> (box height, box width[, C]), by Catmull-Rom cubics."""
+        if self.is_native:
+            return values
+        rows, columns = self._enlarge
+        return _apply(rows, columns, values)
+
+
+def choose_region(hole: Box, canvas: Box, settings: Settings) -> Region:
+    """The region for a shot.
+
+    Args:
+        hole: the smallest box around the hole of every frame.
+        canvas: the plate's pixels.
+        settings: area, context and working size.
+    """
+    most_w, most_h = settings.working_size
+    if settings.area is Area.FRAME:
+        # As published: stretched to the working size when larger, its shape not kept.
+        larger = canvas.width > most_w or canvas.height > most_h
+        width, height = (most_w, most_h) if larger else (canvas.width, canvas.height)
+        return Region(canvas, min(width, canvas.width), min(height, canvas.height))
+    scale = 1.0
+    box = canvas
+    for _ in range(8):  # the context is counted at working size, so that scale and box meet
+        context = math.ceil(settings.context_pixels / scale)
+        box = _rounded(hole.grown(context), canvas, multiple=ALIGNMENT if scale == 1.0 else 1)
+        fitting = min(1.0, math.sqrt(most_w * most_h / (box.width * box.height)))
+        if fitting >= scale:
+            break
+        scale = fitting
+    if scale == 1.0:
+        return Region(box, box.width, box.height)
+    return Region(box, max(1, round(box.width * scale)), max(1, round(box.height * scale)))
+
+
+def _aligned(size: int) -> int:
+    """The next multiple of ALIGNMENT."""
+    return -(-size // ALIGNMENT) * ALIGNMENT
+
+
+def _rounded(box: Box, canvas: Box, *, multiple: int) -> Box:
+    """`box` within the canvas, its sides rounded up to `multiple` where the canvas has room."""
+    x0, x1 = _span(box.x0, box.x1, canvas.x0, canvas.x1, multiple)
+    y0, y1 = _span(box.y0, box.y1, canvas.y0, canvas.y1, multiple)
+    return Box(x0, y0, x1, y1)
+
+
+def _span(low: int, high: int, least: int, most: int, multiple: int) -> tuple[int, int]:
+    """[low, high) within [least, most), its length a multiple where that fits."""
+    low, high = max(low, least), min(high, most)
+    length = -(-(high - low) // multiple) * multiple
+    if length > most - least:
+        return low, high
+    low = max(least, min(low, most - length))
+    return low, low + length
+
+
+def _apply(rows: np.ndarray, columns: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Rows and columns of weights applied to (H, W[, C]); float64 sums, float32 result."""
+    planes = values.astype(np.float64)
+    if planes.ndim == 2:
+        return np.asarray((rows @ planes @ columns.T).astype(np.float32))
+    return np.stack(
+        [(rows @ planes[..., c] @ columns.T) for c in range(planes.shape[2])], axis=2
+    ).astype(np.float32)
+
+
+def _area(outputs: int, inputs: int) -> np.ndarray:
+    """(outputs, inputs): each output's share of every input it covers; rows sum to 1."""
+    edges = np.linspace(0.0, inputs, outputs + 1)
+    low, high = edges[:-1, None], edges[1:, None]
+    left = np.arange(inputs)[None, :]
+    overlap = np.clip(np.minimum(high, left + 1) - np.maximum(low, left), 0.0, None)
+    return np.asarray(overlap / overlap.sum(axis=1, keepdims=True))
+
+
+def _cubic(outputs: int, inputs: int) -> np.ndarray:
+    """(outputs, inputs): Catmull-Rom interpolation at pixel centres; edges repeat."""
+    centres = (np.arange(outputs) + 0.5) * inputs / outputs - 0.5
+    weights = np.zeros((outputs, inputs))
+    base = np.floor(centres).astype(int)
+    for offset in (-1, 0, 1, 2):
+        distance = np.abs(centres - (base + offset))
+        near = 1.5 * distance**3 - 2.5 * distance**2 + 1.0
+        far = -0.5 * distance**3 + 2.5 * distance**2 - 4.0 * distance + 2.0
+        weight = np.where(distance < 1.0, near, np.where(distance < 2.0, far, 0.0))
+        np.add.at(weights, (np.arange(outputs), np.clip(base + offset, 0, inputs - 1)), weight)
+    return weights

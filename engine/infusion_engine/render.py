@@ -1,0 +1,150 @@
+"""The whole method on one page: read, fit and sample interval by interval, write the layer."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from infusion_engine.cache.key import ClipDigest
+from infusion_engine.cache.store import Store
+from infusion_engine.device import choose_device, device_errors
+from infusion_engine.infuse import Infusion, Source
+from infusion_engine.media.clip import encode_clip
+from infusion_engine.media.encoding import Encoding
+from infusion_engine.media.layer import Fill, write_frame
+from infusion_engine.media.region import Region, choose_region
+from infusion_engine.media.shot import holds_layer
+from infusion_engine.media.survey import Survey, survey
+from infusion_engine.plan import Plan
+from infusion_engine.progress import Report
+from infusion_engine.sheet import write_sheet
+
+FIRST_TAKE = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Filled:
+    """The filled clip and how to read a frame's fill out of it."""
+
+    clip: np.ndarray
+    """(3, T, H, W) float32, encoded, at working size."""
+    region: Region
+    """Where it lies in the plate."""
+    encoding: Encoding
+    """How it was encoded."""
+
+    def rgb(self, index: int) -> np.ndarray:
+        """Frame `index` in plate values at the plate's size: (h, w, 3) float32."""
+        rows, columns = self.region.height, self.region.width
+        encoded = np.moveaxis(self.clip[:, index, :rows, :columns], 0, 2)
+        return self.encoding.decode(self.region.enlarge(encoded))
+
+
+def render(plan: Plan, report: Report) -> None:
+    """Fill the matte of a shot and write every frame.
+
+    Raises:
+        InputError: a frame is damaged, or the matte covers everything.
+        DeviceError: the device ran out of memory or was lost.
+        StorageError: the cache or the output cannot be written.
+        Cancelled: a stop was asked for; everything finished is kept.
+    """
+    shot = plan.shot
+    if holds_layer(shot, plan.job.layer):
+        report.warn(f"The plate already holds a layer {plan.job.layer!r}: it is replaced.")
+    found = survey(shot, on_frame=_telling(report, "looking"))
+    if found.encoding is None:
+        report.warn("The matte is empty on every frame: all frames pass through unchanged.")
+        filled = None
+    else:
+        filled = _fill(plan, found, found.encoding, report)
+    for done, frame in enumerate(shot.frames):
+        report.progress("writing", done, len(shot.frames))
+        fill = None
+        if filled is not None and not found.holes[frame].is_empty:
+            fill = _frame_fill(plan, filled, frame)
+        target = plan.output.path(frame)
+        write_frame(shot, frame, fill=fill, target=target, layer=plan.job.layer, mode=plan.write)
+        report.frame(frame, target)
+    report.progress("writing", len(shot.frames), len(shot.frames))
+    if plan.contact_sheet is not None:
+        write_sheet(
+            shot,
+            {f: b for f, b in found.holes.items() if f in shot.frames},
+            lambda frame: None if filled is None else _frame_fill(plan, filled, frame),
+            plan.contact_sheet,
+        )
+        report.preview(plan.contact_sheet)
+
+
+def _fill(plan: Plan, found: Survey, encoding: Encoding, report: Report) -> Filled:
+    """The filled clip, from the cache as far as it goes."""
+    torch.set_num_threads(plan.threads)
+    device = choose_device(plan.job.device)
+    region = choose_region(found.hole, plan.shot.canvas, plan.settings)
+    digest = ClipDigest()
+    clip = encode_clip(
+        plan.shot,
+        region,
+        encoding,
+        on_bits=digest.add_frame,
+        on_frame=_telling(report, "reading"),
+    )
+    with _store(plan, report) as store, device_errors(device):
+        source = Source(
+            x_0=torch.from_numpy(clip.x_0).to(device),
+            hole=torch.from_numpy(clip.hole).to(device),
+            lowest=clip.lowest,
+            highest=clip.highest,
+            clip=digest.hexdigest(),
+            encoding=encoding.described(),
+        )
+        infusion = Infusion(
+            source,
+            plan.settings,
+            seed=plan.job.seed,
+            take=FIRST_TAKE,
+            store=store,
+            report=report,
+            threads=plan.threads,
+        )
+        store.note_shot(
+            source.clip,
+            name=str(plan.shot.plate.folder / plan.shot.plate.pattern),
+            frames=str(plan.shot.frames_read),
+            size=(region.width, region.height),
+            preset=plan.job.preset,
+            keys=infusion.keys,
+        )
+        return Filled(infusion.run(), region, encoding)
+
+
+def _frame_fill(plan: Plan, filled: Filled, frame: int) -> Fill:
+    """What replaces the plate in one frame."""
+    box = filled.region.box
+    return Fill(
+        box=box,
+        rgb=filled.rgb(frame - plan.shot.frames_read.first),
+        matte=plan.shot.read_matte(frame)[box.slices(plan.shot.canvas)],
+    )
+
+
+@contextmanager
+def _store(plan: Plan, report: Report) -> Iterator[Store]:
+    """The job's cache, or one that goes with the run."""
+    if plan.cache_folder is not None:
+        yield Store(plan.cache_folder, on_damage=report.warn)
+        return
+    with tempfile.TemporaryDirectory(prefix="infusion-") as folder:
+        yield Store(Path(folder), on_damage=report.warn)
+
+
+def _telling(report: Report, phase: str) -> Callable[[int, int], None]:
+    """Progress of one phase as a callback of (done, total)."""
+    return lambda done, total: report.progress(phase, done, total)
