@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from infusion_engine.errors import Cancelled, StorageError
-from infusion_engine.progress import LinesFile, Pace, Report, StopRequest
+from infusion_engine.progress import LinesFile, Pace, Report, StopRequest, _Outlet
 from infusion_node.wire.events import (
     Event,
     Failed,
@@ -265,19 +265,31 @@ def test_a_blocked_sink_does_not_silence_the_heartbeat() -> None:
     worker.join()
 
 
-def test_a_closed_report_writes_nothing(tmp_path: Path) -> None:
-    """After closing, the file's number may belong to another file: nobody may write to it."""
-    sink = LinesFile(tmp_path / "events.ndjson")
-    report = Report(sink)
-    report.close()
-    other = (tmp_path / "frame.exr").open("wb")  # takes the number that became free
+def test_a_heartbeat_that_comes_too_late_writes_nothing(tmp_path: Path) -> None:
+    """A thread may hold on to a sink that is closed meanwhile, whose file number is another's."""
+    outlet = _Outlet(LinesFile(tmp_path / "events.ndjson"))
+    outlet.close(patience=-1)
+    frame = (tmp_path / "frame.exr").open("wb")  # takes the number that became free
 
-    report.heartbeat()
-    report.finished()
+    outlet.write(Heartbeat(1.0), time=5.0, patience=-1)
 
-    other.close()
+    frame.close()
     assert (tmp_path / "frame.exr").read_bytes() == b""
     assert (tmp_path / "events.ndjson").read_bytes() == b""
+
+
+def test_closing_closes_every_sink() -> None:
+    """Each sink may say goodbye, also when another one is lost."""
+
+    class Stubborn(Listener):
+        def close(self) -> None:
+            raise OSError(5, "Input/output error")
+
+    listener = Listener()
+
+    Report(Stubborn(), listener).close()
+
+    assert listener.is_closed
 
 
 def test_the_events_file_holds_one_line_for_each_event(tmp_path: Path) -> None:
