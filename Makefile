@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.installed
 DEMO   := build/demo
 
-.PHONY: help demo test test-slow check format clean
+.PHONY: help demo picture test test-slow check format clean
 
 help:
 	@echo "make demo    generate a burning plate, remove what stands before the fire, show the result"
@@ -31,6 +31,11 @@ demo: $(READY)
 	@echo
 	@echo "Look at it:  $(DEMO)/contact.png"
 	@echo "Frames:      $(DEMO)/fire.1001.exr ... (layer infusion beside the plate's own channels)"
+
+# The README's picture is what the demo really gave.
+picture: demo
+	mkdir -p docs/images
+	cp $(DEMO)/contact.png docs/images/demo.png
 
 test: $(READY)
 	$(BIN)/python -m pytest
