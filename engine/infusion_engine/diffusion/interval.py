@@ -72,12 +72,12 @@ def sampling_timesteps(interval: Interval, steps: int) -> tuple[int, ...]:
 
 
 def _equal_timesteps(count: int) -> list[int]:
-    """Falling edges, one more than intervals, from T to 0, as equally spaced as whole numbers allow."""
+    """Falling edges from T to 0, one more than intervals, as equal as whole numbers allow."""
     return [round(T * (count - i) / count) for i in range(count + 1)]
 
 
 def _equal_log_snr(count: int) -> list[int]:
-    """Falling edges, one more than intervals, from T to 0 at equal strides of log-SNR, each span non-empty."""
+    """Falling edges from T to 0, one more than intervals, at equal strides of log-SNR."""
     ladder = np.array([log_snr(t) for t in range(T)])
     levels = np.linspace(LOG_SNR_FIRST, log_snr(LEAST_SAMPLED_TIMESTEP), count + 1)[1:-1]
     edges = [T]

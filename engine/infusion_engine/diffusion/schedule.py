@@ -36,7 +36,7 @@ def alpha_bar(t: int) -> float:
 
 
 def sigma(t: int) -> float:
-    """Noise per unit of signal, sqrt((1 - alpha-bar_t) / alpha-bar_t): sigma of arXiv 2206.00364."""
+    """Noise per unit of signal, sqrt((1 - alpha-bar_t) / alpha-bar_t): the sigma of EDM."""
     a = alpha_bar(t)
     return math.sqrt((1.0 - a) / a)
 

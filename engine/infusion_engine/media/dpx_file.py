@@ -15,7 +15,7 @@ import numpy as np
 
 from infusion_engine.errors import FrameError
 from infusion_engine.media.box import Box
-from infusion_engine.media.image_header import Channel, Part, PixelType
+from infusion_engine.media.image_header import Channel, Part, PixelType, frame_bytes
 
 MAGICS = {b"SDPX": ">", b"XPDS": "<"}
 _DESCRIPTORS = {6: ("Y",), 50: ("R", "G", "B"), 51: ("R", "G", "B", "A")}
@@ -220,7 +220,7 @@ def read_dpx_codes(path: Path, header: DpxHeader) -> np.ndarray:
         FrameError: the file ends too early.
     """
     layout = _layout(header)
-    lines = _lines(bytearray(_file_bytes(path)), header, layout)
+    lines = _lines(bytearray(frame_bytes(path)), header, layout)
     words = np.pad(lines, ((0, 0), (0, 1))).astype(np.uint64)
     both = words[:, layout.index] | (words[:, layout.index + 1] << np.uint64(_word_bits(layout)))
     codes = (both >> layout.shift.astype(np.uint64)) & np.uint64((1 << header.bits) - 1)
@@ -230,13 +230,6 @@ def read_dpx_codes(path: Path, header: DpxHeader) -> np.ndarray:
 
 def _word_bits(layout: _Layout) -> int:
     return layout.word.itemsize * 8
-
-
-def _file_bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise FrameError(f"{path} cannot be read: {error.strerror}.") from error
 
 
 def _lines(data: bytearray, header: DpxHeader, layout: _Layout) -> np.ndarray:
@@ -263,7 +256,7 @@ def with_codes(path: Path, header: DpxHeader, codes: np.ndarray, hole: np.ndarra
 
     `codes` is (H, W, C) uint16, the picture's top line first. Not one other bit changes.
     """
-    data = bytearray(_file_bytes(path))
+    data = bytearray(frame_bytes(path))
     layout = _layout(header)
     lines = _lines(data, header, layout)
     if header.bottom_up:

@@ -23,6 +23,7 @@ from infusion_engine.media.exr_header import (
     ExrHeader,
     read_exr_header_from,
 )
+from infusion_engine.media.image_header import frame_bytes
 
 Channels = Mapping[str, np.ndarray]
 """One part's pixels: name to (H, W) float16, float32 or uint32 over its data window."""
@@ -52,10 +53,7 @@ def read_pixels(path: Path, header: ExrHeader) -> tuple[dict[str, np.ndarray], .
     Raises:
         FrameError: the pixels are damaged.
     """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise FrameError(f"{path} cannot be read: {error.strerror}.") from error
+    content = frame_bytes(path)
     needed = [[a for a in part if a.name in _NEEDED] for part in header.attributes]
     stream = io.BytesIO(_with_headers(content, header, needed))
     try:

@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 from infusion_engine.errors import FrameError
 from infusion_engine.media.box import Box
-from infusion_engine.media.image_header import Channel, Part, PixelType
+from infusion_engine.media.image_header import Channel, Part, PixelType, check_claim
 
 MAGIC = b"\x76\x2f\x31\x01"
 COMPRESSIONS = (
@@ -24,8 +24,6 @@ LINES = (1, 1, 1, 16, 32, 16, 32, 32, 32, 256, 256, 32)  # scanlines in a chunk 
 _PIXEL_TYPES = (PixelType.UINT32, PixelType.HALF, PixelType.FLOAT)
 _TILED, _DEEP, _MULTIPART = 0x200, 0x800, 0x1000
 _LARGEST_SIDE = 1 << 17
-_LARGEST_UNPROVEN = 1 << 31  # decoded bytes that a small file may claim
-_LARGEST_RATIO = 2000  # beyond which a file larger than that is taken for damage
 _REMEDY = "Render or copy this frame again."
 
 
@@ -280,17 +278,7 @@ def _check_tables(stream: BinaryIO, size: int, header: ExrHeader, path: Path) ->
     first = header.tables_at + 8 * total
     if first > size:
         raise FrameError(f"{path} is damaged: it ends inside its chunk table.", remedy=_REMEDY)
-    decoded = sum(
-        part.data_window.width
-        * part.data_window.height
-        * sum(channel.type.dtype.itemsize for channel in part.channels)
-        for part in header.parts
-    )
-    if decoded > max(_LARGEST_UNPROVEN, size * _LARGEST_RATIO):
-        raise FrameError(
-            f"{path} is damaged: {size} bytes cannot hold the {decoded} that its header claims.",
-            remedy=_REMEDY,
-        )
+    check_claim(path, stored=size, parts=header.parts)
     offsets = struct.unpack(f"<{total}Q", _take(stream, 8 * total))
     missing = sum(not first <= offset < size for offset in offsets)
     if missing:

@@ -8,7 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
+from infusion_engine.errors import FrameError
 from infusion_engine.media.box import Box
+
+
+_LARGEST_UNPROVEN = 1 << 31  # decoded bytes that any file may claim
+_LARGEST_RATIO = 2000  # decoded bytes for each stored one, beyond which a claim is damage
 
 
 class Format(str, Enum):
@@ -123,3 +128,36 @@ class FrameHeader:
     """What it is."""
     parts: tuple[Part, ...]
     """Its images, in the file's order."""
+
+
+def check_claim(path: Path, *, stored: int, parts: tuple[Part, ...]) -> None:
+    """Refuses a file of `stored` bytes whose windows claim more than it could hold.
+
+    Called before anything is allocated: one damaged number must not take the machine's memory.
+
+    Raises:
+        FrameError: the claim is beyond what any compression reaches.
+    """
+    decoded = sum(
+        part.data_window.width
+        * part.data_window.height
+        * sum(channel.type.dtype.itemsize for channel in part.channels)
+        for part in parts
+    )
+    if decoded > max(_LARGEST_UNPROVEN, stored * _LARGEST_RATIO):
+        raise FrameError(
+            f"{path} is damaged: {stored} bytes cannot hold the {decoded} that its header claims.",
+            remedy="Render or copy this frame again.",
+        )
+
+
+def frame_bytes(path: Path) -> bytes:
+    """The whole file.
+
+    Raises:
+        FrameError: it cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise FrameError(f"{path} cannot be read: {error.strerror}.") from error

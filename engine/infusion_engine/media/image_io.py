@@ -15,7 +15,15 @@ from infusion_engine.media.atomic import replacing
 from infusion_engine.media.box import Box
 from infusion_engine.media.exr_header import MAGIC as EXR_MAGIC
 from infusion_engine.media.exr_header import read_exr_header
-from infusion_engine.media.image_header import Channel, Format, FrameHeader, Part, PixelType
+from infusion_engine.media.image_header import (
+    Channel,
+    Format,
+    FrameHeader,
+    Part,
+    PixelType,
+    check_claim,
+    frame_bytes,
+)
 
 __all__ = ["Channel", "Format", "FrameHeader", "Part", "PixelType", "read_channels", "read_header"]
 
@@ -120,7 +128,7 @@ def _reads_back(path: Path, pixels: np.ndarray) -> bool:
         found = read_channels(header, part=0, names=header.parts[0].names)
     except FrameError:
         return False
-    if header.format is Format.PNG and not path.read_bytes().endswith(_PNG_END):
+    if header.format is Format.PNG and not frame_bytes(path).endswith(_PNG_END):
         return False
     return found.tobytes() == np.ascontiguousarray(pixels).tobytes()
 
@@ -195,7 +203,7 @@ def _raster_part(path: Path, kind: Format) -> Part:
             raise FrameError(
                 f"{path} holds {bits} bits a value; TIFF of 8, 16 or 32 bits was expected."
             )
-        return Part(
+        part = Part(
             index=0,
             name="",
             view=None,
@@ -214,6 +222,8 @@ def _raster_part(path: Path, kind: Format) -> Part:
             is_tiled=spec.tile_width > 0,
             bits=bits,
         )
+        check_claim(path, stored=path.stat().st_size, parts=(part,))
+        return part
     except UnicodeDecodeError as error:
         raise FrameError(
             f"{path} is damaged: its header makes no sense.", remedy=_REMEDY
@@ -238,7 +248,7 @@ def _refuse_colour_space(path: Path, spec: oiio.ImageSpec) -> None:
 
 def _jpeg_is_whole(path: Path) -> bool:
     """True where the picture's own end marker follows its first scan: decoders do not tell."""
-    content = path.read_bytes()
+    content = frame_bytes(path)
     at = 2
     while content[at : at + 2] not in (b"\xff\xda", b""):
         if content[at] != 0xFF:

@@ -13,10 +13,10 @@ import numpy as np
 
 from infusion_engine.errors import FrameError, UsageError
 from infusion_engine.media import dpx_file, exr_file
-from infusion_engine.media.atomic import write_bytes
+from infusion_engine.media.atomic import storage_error, write_bytes
 from infusion_engine.media.box import Box
 from infusion_engine.media.exr_header import read_exr_header
-from infusion_engine.media.image_header import Format, FrameHeader, Part, PixelType
+from infusion_engine.media.image_header import Format, FrameHeader, Part, PixelType, frame_bytes
 from infusion_engine.media.image_io import read_channels, write_raster
 
 _SPELLINGS = {"r": "R", "red": "R", "g": "G", "green": "G", "b": "B", "blue": "B"}
@@ -89,7 +89,7 @@ def write_frame(
         UsageError: `target` is the plate's own file.
     """
     header = shot.header(frame)
-    if target.exists() and target.samefile(header.path):
+    if _is_same_file(target, header.path):
         raise UsageError(
             f"{target} is the plate itself, which is never overwritten.",
             remedy="Choose another --output.",
@@ -101,9 +101,16 @@ def write_frame(
     elif header.format is Format.DPX:
         write_bytes(target, _dpx_bytes(header, over))
     elif fill is None and header.format is not Format.JPEG:
-        write_bytes(target, header.path.read_bytes())
+        write_bytes(target, frame_bytes(header.path))
     else:
         _write_raster(header, shot.colour, over, target)
+
+
+def _is_same_file(target: Path, plate: Path) -> bool:
+    try:
+        return target.exists() and target.samefile(plate)
+    except OSError as error:
+        raise storage_error(target, error) from error
 
 
 def layer_channels(

@@ -106,7 +106,8 @@ def window_loss(model: Model, window: Window, settings: Settings) -> Tensor:
     _, c_out = model.scalings(window.t)
     z = torch.einsum("kc,bcthw->bkthw", model.basis, to_patches(error)) / c_out
     counted = window.counted.sum() * window.x_0.shape[1]
-    return z.pow(2).sum() / counted.clamp(min=1.0)
+    mean: Tensor = z.pow(2).sum() / counted.clamp(min=1.0)
+    return mean
 
 
 def learning_rate(settings: Settings, step: int) -> float:
