@@ -11,7 +11,6 @@ import numpy as np
 from infusion_engine.errors import FrameError
 from infusion_engine.media.box import Box
 
-
 _LARGEST_UNPROVEN = 1 << 31  # decoded bytes that any file may claim
 _LARGEST_RATIO = 2000  # decoded bytes for each stored one, beyond which a claim is damage
 
