@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -44,8 +45,7 @@ def intervals(count: int, spacing: Spacing) -> tuple[Interval, ...]:
     """`count` intervals that tile [0, T) exactly, noisiest first."""
     edges = _equal_timesteps(count) if spacing is Spacing.TIMESTEP else _equal_log_snr(count)
     return tuple(
-        Interval(index=i, low=low, high=high)
-        for i, (high, low) in enumerate(zip(edges[:-1], edges[1:], strict=True))
+        Interval(index=i, low=low, high=high) for i, (high, low) in enumerate(pairwise(edges))
     )
 
 

@@ -102,7 +102,8 @@ def window_loss(model: Model, window: Window, settings: Settings) -> Tensor:
         predicted = model(window.x_t, window.conditioning, window.hole, window.t)
     error = (predicted.float() - window.x_0) * window.counted  # (B, 3, T, H, W)
     if not isinstance(model, ResidualDenoiser):
-        return error.pow(2).mean()
+        published: Tensor = error.pow(2).mean()
+        return published
     _, c_out = model.scalings(window.t)
     z = torch.einsum("kc,bcthw->bkthw", model.basis, to_patches(error)) / c_out
     counted = window.counted.sum() * window.x_0.shape[1]
