@@ -129,7 +129,7 @@ class Report:
         self.check()
 
     def progress(self, phase: str, done: int, total: int, **figures: float) -> None:
-        """Say that `done` of `total` units of `phase` are done; cheap enough for every step.
+        """Say that `done` of `total` units of `phase` are done (0: unknown); cheap at every step.
 
         `figures` are shown as they are; `interval` (0 is the noisiest) with `intervals` is shown
         as k/n.

@@ -62,7 +62,7 @@ class Progress(Event):
     done: int
     """Units of this phase that are done."""
     total: int
-    """Units of this phase in all."""
+    """Units of this phase in all; 0 when nobody can know."""
     eta_seconds: Optional[float] = None
     """Seconds until the phase ends, at the recent pace; None while unknown."""
     figures: Mapping[str, float] = field(default_factory=dict)

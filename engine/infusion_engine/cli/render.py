@@ -138,7 +138,7 @@ def _render(job_file: str | None, given: dict[str, Any], mode: EventsMode) -> No
         plan = prepare(job, report)
         report.emit(Resolved(plan.described()))
         claim_folders(plan)
-        report.progress("loading", 0, 1)
+        report.progress("loading", 0, 0)
         from infusion_engine.render import render  # noqa: PLC0415
 
         render(plan, report)

@@ -121,7 +121,7 @@ class LiveBar:
                 self._task,
                 description=event.phase,
                 completed=event.done,
-                total=event.total,
+                total=event.total or None,
                 details="  ".join(details(event)),
             )
         elif text := sentence(event):
