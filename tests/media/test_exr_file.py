@@ -214,6 +214,7 @@ def patched(source: Path, name: str, value: bytes) -> Path:
         ("dataWindow", struct.pack("<4i", 10, 10, 0, 0), "claims a data window"),
         ("dataWindow", struct.pack("<4i", 0, 0, 131000, 131000), "chunk"),
         ("dataWindow", struct.pack("<4i", 0, 0, 131000, HEIGHT - 1), None),
+        ("dataWindow", struct.pack("<4i", 0, 0, 130999, 4095), "bytes cannot hold the 8585216000"),
         ("compression", b"\x63", "compression number 99"),
         ("channels", b"A\0\7\0\0\0", "makes no sense"),
         ("channels", b"A\0\1\0\0\0\0\0\0\0\2\0\0\0\2\0\0\0", "luminance-chroma"),
@@ -258,6 +259,18 @@ def test_truncated_files_are_refused(tmp_path: Path, kept: float) -> None:
         read_channels(read_header(source), part=0, names=["R"])
 
     assert str(source) in caught.value.message
+
+
+def test_a_frame_that_was_never_finished_is_refused(tmp_path: Path) -> None:
+    """A chunk that the renderer never wrote is found from the table, before any decoding."""
+    source = write(tmp_path / "plate.exr", ("", header("ZIPS"), any_bits(9)))
+    content = bytearray(source.read_bytes())
+    at = read_exr_header(source).tables_at + 8 * 7
+    content[at : at + 8] = bytes(8)
+    source.write_bytes(content)
+
+    with pytest.raises(FrameError, match=f"1 of its {HEIGHT} chunks were never written"):
+        read_header(source)
 
 
 CHEWED = """

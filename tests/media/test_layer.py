@@ -256,7 +256,10 @@ def test_a_layer_split_into_its_own_part_is_replaced(tmp_path: Path) -> None:
     """A part that another program made of the earlier layer goes; the other view's stays."""
     colour = any_bits(np.float16, "RGB")
     names = ["rgba.left", "infusion.left", "rgba.right", "infusion.right"]
-    source = write_exr(tmp_path / "p.exr", *[(name, colour) for name in names], view="own")
+    earlier = colour | any_bits(np.float16, ["infusion.R"])
+    held = {"rgba.left": earlier, "rgba.right": earlier}
+    parts = [(name, held.get(name, colour)) for name in names]
+    source = write_exr(tmp_path / "p.exr", *parts, view="own")
     fill, _ = some_fill()
 
     write_frame(
@@ -264,10 +267,11 @@ def test_a_layer_split_into_its_own_part_is_replaced(tmp_path: Path) -> None:
         mode=WriteMode.LAYER,
     )  # fmt: skip
 
-    parts = read_header(tmp_path / "o.exr").parts
-    assert [part.name for part in parts] == ["rgba.left", "rgba.right", "infusion.right"]
-    assert [part.view for part in parts] == ["left", "right", "right"]
-    assert set(LAYER) < set(parts[0].names)
+    found = read_header(tmp_path / "o.exr").parts
+    assert [part.name for part in found] == ["rgba.left", "rgba.right", "infusion.right"]
+    assert [part.view for part in found] == ["left", "right", "right"]
+    assert set(LAYER) < set(found[0].names)
+    assert same(pixels(tmp_path / "o.exr", 1)["infusion.R"], earlier["infusion.R"])
 
 
 @pytest.mark.parametrize(
