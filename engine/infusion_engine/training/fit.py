@@ -100,14 +100,16 @@ def window_loss(model: Model, window: Window, settings: Settings) -> Tensor:
     """
     with precise(settings.precision, window.x_t.device):
         predicted = model(window.x_t, window.conditioning, window.hole, window.t)
-    error = (predicted.float() - window.x_0) * window.counted  # (B, 3, T, H, W)
+    error = predicted.float() - window.x_0  # (B, 3, T, H, W)
     if not isinstance(model, ResidualDenoiser):
-        published: Tensor = error.pow(2).mean()
+        published: Tensor = (error * window.counted).pow(2).mean()
         return published
+    # Only whole patches count: a patch cut off by the matte's edge has energy in components that
+    # no real patch has.
+    whole = to_patches(window.counted).amin(1, keepdim=True)  # (B, 1, T, H/2, W/2)
     _, c_out = model.scalings(window.t)
     z = torch.einsum("kc,bcthw->bkthw", model.basis, to_patches(error)) / c_out
-    counted = window.counted.sum() * window.x_0.shape[1]
-    mean: Tensor = z.pow(2).sum() / counted.clamp(min=1.0)
+    mean: Tensor = (z.pow(2) * whole).sum() / (whole.sum() * z.shape[1]).clamp(min=1.0)
     return mean
 
 
