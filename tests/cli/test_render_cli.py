@@ -120,7 +120,8 @@ def test_no_flag_is_left_out_of_the_test_above() -> None:
 
 def test_flags_override_a_job_file(shot: Path) -> None:
     """Only what is given changes; settings are joined, the flag's value winning."""
-    first = RenderJob("p", "o", seed=3, frames="1-9", settings={"batch": "2", "ema": "0"})
+    settings = {"batch": "2", "ema": "0"}
+    first = RenderJob("p", "o", seed=3, frames="1-9", matte_invert=True, settings=settings)
     (shot / "job.json").write_text(first.to_json())
 
     result = invoke(
@@ -162,6 +163,17 @@ def test_writing_a_job_renders_nothing(shot: Path) -> None:
     assert invoke("nowhere", "--output", "o", "--write-job", "sub/job.json").exit_code == 0
 
     assert tree(shot) == sorted([*before, "sub", "sub/job.json"])
+
+
+@pytest.mark.parametrize(
+    "flags", [("--seed", "-1"), ("--set", "stepz=1"), ("--set", "batch=many"), ("--device", "gpu")]
+)
+def test_a_bad_job_is_not_written(shot: Path, flags: tuple[str, ...]) -> None:
+    """A farm would only find out hours later."""
+    result = invoke("p", "--output", "o", *flags, "--write-job", "job.json")
+
+    assert result.exit_code == 2
+    assert not (shot / "job.json").exists()
 
 
 BAD = {
@@ -268,12 +280,17 @@ def test_a_dry_run_tells_everything_and_writes_nothing(shot: Path) -> None:
 
 def test_a_dry_run_as_events(shot: Path) -> None:
     """A host gets the same as the `resolved` event."""
-    result = invoke("plate", "--matte", "matte", "--output", "o", "--dry-run", "--events", "json")
+    before = tree(shot)
+
+    result = invoke(
+        *("plate", "--matte", "matte", "--output", "o", "--events-file", "job/e.ndjson"),
+        *("--dry-run", "--events", "json"),
+    )
 
     told = events(result.stdout)
     assert [event["event"] for event in told] == ["started", "resolved", "finished"]
     assert told[1]["plan"]["method"]["preset"] == "draft"
-    assert not (shot / "o").exists()
+    assert tree(shot) == before
 
 
 def test_the_help_teaches() -> None:
