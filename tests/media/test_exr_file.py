@@ -99,6 +99,20 @@ def test_every_bit_survives_a_copy(tmp_path: Path, compression: str, parts: int,
             assert same(read_channels(found, part=part.index, names=[name])[:, :, 0], original)
 
 
+@pytest.mark.parametrize("order", [OpenEXR.INCREASING_Y, OpenEXR.DECREASING_Y])
+def test_line_order_is_kept(tmp_path: Path, order: Any) -> None:
+    """Lines stored from the bottom up stay so, and are read upright."""
+    turned = header("ZIP") | {"lineOrder": order}
+    source = write(tmp_path / "plate.exr", ("", turned, any_bits(12)))
+
+    target = copied(source, tmp_path / "copy.exr")
+
+    assert read_exr_header(target).attributes == read_exr_header(source).attributes
+    assert OpenEXR.File(str(target)).header()["lineOrder"] == order
+    seen = read_channels(read_header(target), part=0, names=["Z"])[:, :, 0]
+    assert same(seen, any_bits(12)["Z"])
+
+
 @pytest.mark.parametrize("compression", LOSSY)
 def test_a_lossy_plate_keeps_its_decoded_bits(tmp_path: Path, compression: str) -> None:
     """The copy of a lossy plate is ZIPS, and decodes to exactly what the plate decodes to."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import OpenImageIO as oiio  # noqa: N813
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 
 from infusion_engine.errors import FrameError
 from infusion_engine.media.image_io import (
@@ -29,6 +29,7 @@ METADATA = {
     "XResolution": 72.0,
     "YResolution": 72.0,
     "ResolutionUnit": "in",
+    "Orientation": 3,
 }
 
 
@@ -95,6 +96,42 @@ def test_raster_pixels_and_metadata_survive(
     lost = {name for name in before if before[name] != after.get(name)}
     assert lost <= {"tiff:RowsPerStrip"}
     assert set(METADATA) <= set(after)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+def test_a_colour_profile_survives(tmp_path: Path, suffix: str) -> None:
+    """The embedded ICC profile of a PNG or TIFF is the same bytes in the new file."""
+    source, target = tmp_path / f"a{suffix}", tmp_path / f"b{suffix}"
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    Image.fromarray(noise(3, np.uint8)).save(source, icc_profile=profile)
+    header = read_header(source)
+
+    write_raster(header, read_channels(header, part=0, names=("R", "G", "B")), target)
+
+    with Image.open(target) as image:
+        assert image.info["icc_profile"] == profile
+
+
+def test_a_tiled_tiff_with_extra_channels_becomes_strips(tmp_path: Path) -> None:
+    """Tiles become strips, and a fifth channel is kept like the others."""
+    pixels = noise(5, np.uint16, (40, 50))
+    source = tmp_path / "a.tif"
+    spec = oiio.ImageSpec(50, 40, 5, "uint16")
+    spec.tile_width = spec.tile_height = 16
+    output = oiio.ImageOutput.create(str(source))
+    assert output is not None
+    assert output.open(str(source), spec)
+    assert output.write_image(pixels)
+    output.close()
+    header = read_header(source)
+    assert header.parts[0].is_tiled
+
+    write_raster(header, pixels, tmp_path / "b.tif")
+
+    again = read_header(tmp_path / "b.tif")
+    assert not again.parts[0].is_tiled
+    assert again.parts[0].names == header.parts[0].names
+    assert np.array_equal(read_channels(again, part=0, names=again.parts[0].names), pixels)
 
 
 def test_a_jpeg_becomes_a_png_of_its_decoded_pixels(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -430,6 +431,25 @@ def test_nothing_is_left_behind(tmp_path: Path) -> None:
             shot, 1, fill=None, target=folder / "taken.exr", layer="i", mode=WriteMode.LAYER
         )
     assert sorted(path.name for path in folder.iterdir()) == ["o.exr", "taken.exr"]
+
+
+def test_old_leftovers_of_killed_runs_are_removed(tmp_path: Path) -> None:
+    """A frame's own leftovers go once they are an hour old; younger ones may be at work."""
+    source = write_exr(tmp_path / "plate.exr", ("", any_bits(np.float16, "RGB")))
+    folder = tmp_path / "out"
+    folder.mkdir()
+    names = [".f.1001.aa.part.exr", ".f.1001.bb.part.exr", ".f.1002.cc.part.exr"]
+    for name in names:
+        (folder / name).touch()
+    for name in (names[0], names[2]):
+        os.utime(folder / name, (0, 0))
+
+    write_frame(
+        OnePlate(source), 1001, fill=None, target=folder / "f.1001.exr", layer="i",
+        mode=WriteMode.LAYER,
+    )  # fmt: skip
+
+    assert sorted(path.name for path in folder.iterdir()) == [names[1], names[2], "f.1001.exr"]
 
 
 FULL_DISK = """
