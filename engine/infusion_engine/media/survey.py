@@ -52,7 +52,7 @@ def survey(shot: Shot, *, on_frame: Callable[[int, int], None]) -> Survey:
         count = int(known.sum())
         known_pixels += count
         stride = max(1, count // _VALUES_PER_FRAME)
-        values.append(plate.pixels[known][::stride])
+        values.append(plate.pixels[known][::stride].copy())  # a view would keep the whole frame
         on_frame(done, len(shot.frames_read))
     if all(box.is_empty for box in holes.values()):
         return Survey(holes=holes, encoding=None)
