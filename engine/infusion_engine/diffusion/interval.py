@@ -64,7 +64,9 @@ def sampling_timesteps(interval: Interval, steps: int) -> tuple[int, ...]:
     # Equal strides of log-SNR: the same change of what is seen, whatever the timestep. The lower
     # edge itself is the next interval's first, so that only the last interval evaluates it.
     last = interval.low == 0
-    first = max(log_snr(high), LOG_SNR_FIRST)
+    first = log_snr(high)
+    if first < LOG_SNR_FIRST < log_snr(low):
+        first, steps = LOG_SNR_FIRST, steps - 1  # one step crosses all that is nearly pure noise
     levels = np.linspace(first, log_snr(low), steps if last else steps + 1)
     ladder = np.array([log_snr(t) for t in range(low, high + 1)])  # falls with t
     chosen = {low + int(np.argmin(np.abs(ladder - level))) for level in levels[:steps]}

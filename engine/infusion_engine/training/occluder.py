@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw
 # The published generator (Bezier blobs of the authors' code), as documented in docs/method.md.
 _CORNERS = (6, 9)  # sharp corners, half-open range
 _RATIOS = (0.6, 0.7, 0.8)  # how far control points stray from the ellipse
-_MOST_SPEED = 2.0  # pixels a frame at the start
+_FIRST_SPEEDS = (1.0, 2.0)  # pixels a frame at the start
 _STILL_SHARE = 0.5  # half of the blobs do not move
 _CURVE_POINTS = 12  # points drawn on each Bezier segment
 
@@ -30,7 +30,7 @@ def bezier_blob(rng: np.random.Generator, *, frames: int, height: int, width: in
     y = float(rng.integers(0, height - shape.shape[0] + 1))
     x = float(rng.integers(0, width - shape.shape[1] + 1))
     still = rng.uniform() < _STILL_SHARE
-    speed, angle = rng.uniform(0.0, _MOST_SPEED), rng.uniform(0.0, 2.0 * np.pi)
+    speed, angle = rng.uniform(*_FIRST_SPEEDS), rng.uniform(0.0, 2.0 * np.pi)
     out = np.zeros((frames, height, width), bool)
     for frame in out:
         top, left = int(y), int(x)
@@ -65,8 +65,9 @@ def _blob(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
             for a, b, c, d in (points[3 * i : 3 * i + 4] for i in range(corners))
         ]
     )
-    # The published code draws into axes 1.1 times the control points' extent, with plot margins.
-    low, high = points.min(axis=0) * 1.1, points.max(axis=0) * 1.1
+    # The published code draws into square axes, 1.1 times the extent of all control points'
+    # coordinates taken together, with plot margins.
+    low, high = points.min() * 1.1, points.max() * 1.1
     curve = (curve - low) / (high - low) * 0.775 + 0.1125  # the plot's share of its figure
     canvas = Image.new("1", (width, height))
     ImageDraw.Draw(canvas).polygon([(x * width, y * height) for x, y in curve], fill=1)
