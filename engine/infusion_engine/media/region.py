@@ -54,11 +54,15 @@ class Region:
         return _apply(rows, columns, values)
 
     def enlarge(self, values: np.ndarray) -> np.ndarray:
-        """(height, width[, C]) -> (box height, box width[, C]), by Catmull-Rom cubics."""
+        """(height, width[, C]) -> (box height, box width[, C]), by Catmull-Rom cubics.
+
+        Never beyond the values given: a cubic's overshoot in a logarithm is a blaze in the light.
+        """
         if self.is_native:
             return values
         rows, columns = self._enlarge
-        return _apply(rows, columns, values)
+        bounds = values.min(axis=(0, 1)), values.max(axis=(0, 1))
+        return np.asarray(np.clip(_apply(rows, columns, values), *bounds))
 
 
 def choose_region(hole: Box, canvas: Box, settings: Settings) -> Region:
@@ -75,18 +79,40 @@ def choose_region(hole: Box, canvas: Box, settings: Settings) -> Region:
         larger = canvas.width > most_w or canvas.height > most_h
         width, height = (most_w, most_h) if larger else (canvas.width, canvas.height)
         return Region(canvas, min(width, canvas.width), min(height, canvas.height))
+    most = most_w * most_h
+    for multiple in (ALIGNMENT, 1):  # native rather than without padding, where both cannot be had
+        box = _rounded(hole.grown(settings.context_pixels), canvas, multiple=multiple)
+        if box.width * box.height <= most:
+            return Region(box, box.width, box.height)
     scale = 1.0
-    box = canvas
     for _ in range(8):  # the context is counted at working size, so that scale and box meet
-        context = math.ceil(settings.context_pixels / scale)
-        box = _rounded(hole.grown(context), canvas, multiple=ALIGNMENT if scale == 1.0 else 1)
-        fitting = min(1.0, math.sqrt(most_w * most_h / (box.width * box.height)))
+        box = _rounded(hole.grown(math.ceil(settings.context_pixels / scale)), canvas, multiple=1)
+        fitting = math.sqrt(most / (box.width * box.height))
         if fitting >= scale:
             break
         scale = fitting
-    if scale == 1.0:
-        return Region(box, box.width, box.height)
-    return Region(box, max(1, round(box.width * scale)), max(1, round(box.height * scale)))
+    return Region(box, *_reduced(box, scale, most))
+
+
+def _reduced(box: Box, scale: float, most: int) -> tuple[int, int]:
+    """(width, height) of about `scale` times the box, as large as `most` pixels in all allow.
+
+    Multiples of ALIGNMENT: padding counts as not known, and a network that is fitted to holes of
+    the hole's own shape would spend its time on strips.
+    """
+    sizes = (
+        (width, height)
+        for width in _near(box.width * scale, box.width)
+        for height in _near(box.height * scale, box.height)
+        if width * height <= most
+    )
+    return max(sizes, key=lambda size: size[0] * size[1])
+
+
+def _near(exact: float, most: int) -> list[int]:
+    """The multiples of ALIGNMENT on both sides of `exact`, none above `most`."""
+    low = int(exact) // ALIGNMENT * ALIGNMENT
+    return [size for size in (low or max(1, int(exact)), low + ALIGNMENT) if size <= most]
 
 
 def _aligned(size: int) -> int:
