@@ -1,0 +1,129 @@
+"""Intervals tile [0, T), and the timesteps sampled in them hand over to one another."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from infusion_engine.diffusion.interval import (
+    LOG_SNR_FIRST,
+    Interval,
+    intervals,
+    sampling_timesteps,
+)
+from infusion_engine.diffusion.schedule import T, log_snr
+from infusion_engine.settings import Spacing
+
+spacings = st.sampled_from(Spacing)
+
+
+@st.composite
+def chains(draw: st.DrawFn) -> tuple[tuple[Interval, ...], int]:
+    """Any intervals with a number of sampling steps that settings allow."""
+    count = draw(st.integers(1, 1000))
+    steps = draw(st.integers(1, T // count))
+    return intervals(count, draw(spacings)), steps
+
+
+@pytest.mark.parametrize("spacing", list(Spacing))
+def test_every_count_tiles_all_timesteps(spacing: Spacing) -> None:
+    """For 1 to 1000 intervals each timestep lies in exactly one, noisiest first, none empty."""
+    for count in (*range(1, 60), 99, 250, 333, 500, 997, 999, 1000):
+        spans = intervals(count, spacing)
+        assert [span.index for span in spans] == list(range(count))
+        assert all(span.low < span.high for span in spans)
+        assert spans[0].high == T
+        assert spans[-1].low == 0
+        assert all(noisier.low == cleaner.high for noisier, cleaner in pairwise(spans))
+
+
+def test_an_interval_is_half_open() -> None:
+    """low belongs to it, high does not; messages say so."""
+    span = Interval(index=0, low=950, high=1000)
+    assert [t in span for t in (949, 950, 999, 1000)] == [False, True, True, False]
+    assert str(span) == "[950, 1000)"
+
+
+def test_the_published_intervals() -> None:
+    """20 intervals of 50 timesteps, [950, 1000) first."""
+    assert [(span.low, span.high) for span in intervals(20, Spacing.TIMESTEP)] == [
+        (1000 - 50 * (k + 1), 1000 - 50 * k) for k in range(20)
+    ]
+
+
+def test_log_snr_spacing_shares_the_signal_equally() -> None:
+    """All intervals but the noisiest span equal log-SNR, within the width of a timestep."""
+    spans = intervals(5, Spacing.LOG_SNR)
+    edges = [LOG_SNR_FIRST, *(log_snr(span.low) for span in spans[:-1]), log_snr(1)]
+    strides = [b - a for a, b in pairwise(edges)]
+    assert max(strides) - min(strides) < 0.1
+    assert spans[0].low < 690  # 30 % of the timesteps are nearly pure noise, and share a span
+
+
+def test_the_published_sampler_walks_every_timestep_but_the_last() -> None:
+    """20 x 50: 999 .. 1 without a gap; interval k covers 999 - 50k .. 950 - 50k."""
+    walks = [sampling_timesteps(span, 50) for span in intervals(20, Spacing.TIMESTEP)]
+    assert [t for walk in walks for t in walk] == list(range(999, 0, -1))
+    for k, walk in enumerate(walks[:-1]):
+        assert (walk[0], walk[-1]) == (999 - 50 * k, 950 - 50 * k)
+    assert (walks[-1][0], walks[-1][-1]) == (49, 1)
+
+
+@given(chains())
+def test_timesteps_fall_within_their_interval(chain: tuple[tuple[Interval, ...], int]) -> None:
+    """Each walk begins at its interval's noisiest timestep, falls, and stays inside."""
+    spans, steps = chain
+    for span in spans:
+        walk = sampling_timesteps(span, steps)
+        assert walk[0] == span.high - 1
+        assert all(t in span for t in walk)
+        assert all(a > b for a, b in pairwise(walk))
+        assert len(walk) <= steps
+
+
+@given(chains())
+def test_no_timestep_is_evaluated_twice(chain: tuple[tuple[Interval, ...], int]) -> None:
+    """One walk ends above where the next begins, over the whole chain."""
+    spans, steps = chain
+    walked = [t for span in spans for t in sampling_timesteps(span, steps)]
+    assert walked == sorted(set(walked), reverse=True)
+
+
+@pytest.mark.parametrize("spacing", list(Spacing))
+@pytest.mark.parametrize(("count", "steps"), [(1, 25), (5, 10), (5, 2), (20, 5), (20, 50)])
+def test_the_last_evaluation_is_nearly_free_of_noise(
+    spacing: Spacing, count: int, steps: int
+) -> None:
+    """A sample always comes down to t = 1, where sigma is 0.015."""
+    assert sampling_timesteps(intervals(count, spacing)[-1], steps)[-1] == 1
+
+
+def test_fewer_steps_are_spread_evenly_over_log_snr() -> None:
+    """Where there is signal, no stride is much longer than another."""
+    span = intervals(5, Spacing.LOG_SNR)[1]
+    walk = sampling_timesteps(span, 10)
+    strides = [log_snr(b) - log_snr(a) for a, b in pairwise(walk)]
+    assert len(walk) == 10
+    assert max(strides) < 1.2 * min(strides)
+
+
+def test_nearly_pure_noise_costs_one_step() -> None:
+    """From T - 1 the first interval's second evaluation is where x_t begins to tell something."""
+    first, second, *_ = sampling_timesteps(intervals(5, Spacing.LOG_SNR)[0], 10)
+    assert first == T - 1
+    assert abs(log_snr(second) - LOG_SNR_FIRST) < 0.02
+
+
+def test_steps_within_pure_noise_are_spread_too() -> None:
+    """A published interval that lies wholly in noise is still walked in as many steps as asked."""
+    walk = sampling_timesteps(Interval(index=0, low=950, high=1000), 5)
+    assert walk == (999, 989, 980, 970, 960)
+
+
+def test_an_interval_of_one_timestep_is_evaluated_there() -> None:
+    """Even the last one, [0, 1), which has no t = 1."""
+    assert sampling_timesteps(Interval(index=3, low=7, high=8), 4) == (7,)
+    assert sampling_timesteps(Interval(index=999, low=0, high=1), 1) == (0,)
