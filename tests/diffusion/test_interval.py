@@ -41,7 +41,7 @@ def test_every_count_tiles_all_timesteps(spacing: Spacing) -> None:
 
 
 def test_an_interval_is_half_open() -> None:
-    """low belongs to it, high does not; messages say so."""
+    """Its low timestep belongs to it, its high one does not; messages say so."""
     span = Interval(index=0, low=950, high=1000)
     assert [t in span for t in (949, 950, 999, 1000)] == [False, True, True, False]
     assert str(span) == "[950, 1000)"

@@ -58,7 +58,7 @@ def test_there_is_no_noise_before_the_first_timestep() -> None:
 
 
 def test_sigma_and_log_snr_say_the_same_as_alpha_bar() -> None:
-    """sigma = noise over signal, and log-SNR = -2 log sigma; both are monotonic in t."""
+    """The ratio sigma is noise over signal, log-SNR = -2 log sigma, and both are monotonic."""
     for t in (0, 1, 500, 999):
         a = by_hand(t)
         assert sigma(t) == pytest.approx(math.sqrt(1 - a) / math.sqrt(a), rel=1e-12)
@@ -115,7 +115,7 @@ def test_every_step_keeps_the_forward_moments(t: int, s: int) -> None:
 
 @pytest.mark.parametrize(("t", "s"), PAIRS)
 def test_ddim_keeps_the_noise_it_finds(t: int, s: int) -> None:
-    """DDIM (eta = 0): x_s = sqrt(a_s) x_0 + sqrt(1 - a_s) eps, with x_t's own eps; none is added."""
+    """DDIM (eta = 0): x_s = sqrt(a_s) x_0 + sqrt(1 - a_s) eps, with x_t's own eps, and no other."""
     x_0, eps = 0.3, -1.7
     x_t = math.sqrt(by_hand(t)) * x_0 + math.sqrt(1 - by_hand(t)) * eps
     step = implicit(t, s)
