@@ -14,13 +14,13 @@ import OpenImageIO as oiio  # noqa: N813
 import pytest
 from PIL import Image
 
+from infusion_engine.cache.store import default_folder
 from infusion_engine.errors import Cancelled, SequenceError, StorageError, UsageError
 from infusion_engine.media.layer import WriteMode
 from infusion_engine.plan import (
     available_cores,
     check_writable,
     claim_folders,
-    default_cache_folder,
     prepare,
 )
 from infusion_engine.progress import Report
@@ -147,7 +147,7 @@ def test_the_users_own_cache_is_the_default(
     """Without a folder the cache goes where the system keeps caches."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "caches"))
 
-    assert prepare(png_job.overridden(cache=None)).cache_folder == default_cache_folder()
+    assert prepare(png_job.overridden(cache=None)).cache_folder == default_folder()
 
 
 def test_what_is_described_is_json_and_whole(exr_job: RenderJob) -> None:

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import platformdirs
-
+from infusion_engine.cache.store import default_folder
 from infusion_engine.errors import StorageError, UsageError
 from infusion_engine.job_schema import check_job
 from infusion_engine.media.layer import WriteMode
@@ -110,7 +109,7 @@ def prepare(job: RenderJob, report: Report | None = None) -> Plan:
     check_writable(output.folder, what="output folder")
     cache_folder = None
     if job.use_cache:
-        cache_folder = Path(job.cache).expanduser() if job.cache else default_cache_folder()
+        cache_folder = Path(job.cache).expanduser() if job.cache else default_folder()
         check_writable(cache_folder, what="cache folder")
     contact_sheet = None
     if job.contact_sheet is not None:
@@ -154,11 +153,6 @@ def claim_folders(plan: Plan) -> None:
                 f"The {what} '{folder}' cannot be written: {error.strerror or error}.",
                 remedy="Free some space, change its permissions, or choose another path.",
             ) from error
-
-
-def default_cache_folder() -> Path:
-    """The user's own cache folder, which every command uses unless it is told another."""
-    return platformdirs.user_cache_path("infusion-inpaint", appauthor=False)
 
 
 def available_cores() -> int:
