@@ -236,14 +236,14 @@ def test_where_a_chain_is_cut_changes_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("sampler", "another"),
+    "another",
     [
-        (Sampler.ANCESTRAL, NoiseSource(seed=8, take=0)),
-        (Sampler.ANCESTRAL, NoiseSource(seed=7, take=1)),
-        (Sampler.ANCESTRAL, NoiseSource(seed=7, take=0, level=1)),
+        NoiseSource(seed=8, take=0),
+        NoiseSource(seed=7, take=1),
+        NoiseSource(seed=7, take=0, level=1),
     ],
 )
-def test_seed_take_and_level_choose_the_noise(sampler: Sampler, another: NoiseSource) -> None:
+def test_seed_take_and_level_choose_the_noise(another: NoiseSource) -> None:
     """The same source twice gives the same field, another one an unrelated one."""
     like = torch.zeros(SHAPE)
     first, again, other = SOURCE.at(10, like), SOURCE.at(10, like), another.at(10, like)

@@ -1,0 +1,89 @@
+"""Networks are built by name and begin from weights that are the same everywhere."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from infusion_engine.diffusion.denoise import build, initialise, precise
+from infusion_engine.diffusion.patches import plain_basis
+from infusion_engine.diffusion.residual import Convolution, ResidualDenoiser
+from infusion_engine.diffusion.unet import PublishedUNet
+from infusion_engine.settings import Network, Precision
+
+NETWORKS = list(Network)
+
+
+@pytest.mark.parametrize(
+    ("network", "kind"),
+    [(Network.PUBLISHED, PublishedUNet), (Network.RESIDUAL, ResidualDenoiser)],
+)
+def test_a_network_is_built_by_name(network: Network, kind: type[nn.Module]) -> None:
+    """Each setting has its network."""
+    assert type(build(network, channels=8, patches=plain_basis())) is kind
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_starting_weights_are_a_function_of_the_fit_seed(network: Network) -> None:
+    """The same seed gives the same bits whatever torch's own generator does; another does not."""
+
+    def start(fit_seed: int, torch_seed: int) -> dict[str, torch.Tensor]:
+        torch.manual_seed(torch_seed)
+        model = build(network, channels=8, patches=plain_basis())
+        initialise(model, fit_seed)
+        return dict(model.named_parameters())
+
+    first, again, other = start(0, 1), start(0, 2), start(1, 1)
+    assert all(torch.equal(first[name], again[name]) for name in first)
+    assert any(not torch.equal(first[name], other[name]) for name in first)
+    assert all(bool(torch.isfinite(p).all()) for p in first.values())
+
+
+def test_the_published_network_starts_as_torch_starts_it() -> None:
+    """Uniform within 1 / sqrt(fan-in), weights and biases alike."""
+    model = PublishedUNet()
+    initialise(model, 0)
+    for module in model.modules():
+        if isinstance(module, nn.Conv3d):
+            assert module.bias is not None
+            bound = 1 / math.sqrt(module.weight[0].numel())
+            for parameter in (module.weight, module.bias):
+                assert float(parameter.detach().abs().max()) <= bound
+            values = module.weight.detach().flatten() / bound
+            count = len(values)
+            assert abs(float(values.mean())) < 4.5 * (1 / 3 / count) ** 0.5
+            assert float(values.pow(2).mean()) == pytest.approx(1 / 3, abs=4.5 * 0.3 / count**0.5)
+
+
+def test_no_two_layers_start_alike() -> None:
+    """Each weight's noise has a key of its own."""
+    model = PublishedUNet(channels=8)
+    initialise(model, 0)
+    starts = [p.detach().flatten()[:8] for p in model.parameters()]
+    assert len({tuple(s.tolist()) for s in starts}) == len(starts)
+
+
+def test_our_network_starts_with_unit_weights_and_a_silent_last_layer() -> None:
+    """So that it begins as the Wiener filter, and every convolution keeps its input's size."""
+    model = build(Network.RESIDUAL, channels=8, patches=plain_basis())
+    assert isinstance(model, ResidualDenoiser)
+    initialise(model, 0)
+    assert not model.network.last.weight.any()
+    assert model.network.last.bias is not None
+    assert not model.network.last.bias.any()
+    weights = [m.weight.detach() for m in model.modules() if isinstance(m, Convolution)]
+    assert float(torch.cat([w.flatten() for w in weights]).std()) == pytest.approx(1.0, abs=0.02)
+
+
+@pytest.mark.parametrize(
+    ("precision", "dtype"), [(Precision.FP32, torch.float32), (Precision.BF16, torch.bfloat16)]
+)
+def test_precision_is_the_convolutions_own(precision: Precision, dtype: torch.dtype) -> None:
+    """The context sets what convolutions compute in; weights stay float32."""
+    layer = nn.Conv3d(1, 1, 1)
+    with precise(precision, torch.device("cpu")):
+        assert layer(torch.zeros(1, 1, 1, 1, 1)).dtype is dtype
+    assert layer.weight.dtype is torch.float32

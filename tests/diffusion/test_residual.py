@@ -1,0 +1,188 @@
+"""Our network: a Wiener filter before it is fitted, blind to noise where the plate is known."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+
+from infusion_engine.diffusion.denoise import initialise
+from infusion_engine.diffusion.patches import PatchBasis, from_patches, patch_basis, to_patches
+from infusion_engine.diffusion.residual import (
+    Convolution,
+    ResidualDenoiser,
+    blend,
+    normalised,
+    silu,
+)
+from infusion_engine.diffusion.schedule import alpha_bar
+
+SHAPE = (3, 3, 16, 16)
+
+
+@pytest.fixture(scope="module")
+def clip() -> Tensor:
+    """A smooth clip with some detail, (3, T, H, W)."""
+    torch.manual_seed(5)
+    coarse = torch.randn(1, 3, 3, 4, 4)
+    return torch.nn.functional.interpolate(coarse, scale_factor=(1, 4, 4))[0] + 0.1 * torch.randn(
+        SHAPE
+    )
+
+
+@pytest.fixture(scope="module")
+def patches(clip: Tensor) -> PatchBasis:
+    """The clip's own basis."""
+    return patch_basis(clip, torch.zeros(1, *SHAPE[1:]))
+
+
+def unfitted(patches: PatchBasis) -> ResidualDenoiser:
+    """As every fit begins."""
+    model = ResidualDenoiser(channels=8, patches=patches)
+    initialise(model, 0)
+    return model.eval()
+
+
+def fitted(patches: PatchBasis) -> ResidualDenoiser:
+    """Its last layer says something, as after some steps."""
+    model = unfitted(patches)
+    torch.manual_seed(1)
+    with torch.no_grad():
+        model.network.last.weight.normal_(0.0, 0.05)
+    return model
+
+
+def cut_hole() -> Tensor:
+    """(1, 1, T, H, W): a hole with odd edges, so that it cuts patches."""
+    hole = torch.zeros(1, 1, *SHAPE[1:])
+    hole[..., 3:11, 5:13] = 1.0
+    return hole
+
+
+@pytest.mark.parametrize("t", [1, 50, 300, 700, 999])
+def test_an_unfitted_network_is_the_wiener_filter(
+    clip: Tensor, patches: PatchBasis, t: int
+) -> None:
+    """Component by component: E[x_0 | x_t] for a Gaussian of the shot's own spreads."""
+    a = alpha_bar(t)
+    torch.manual_seed(t)
+    x_t = math.sqrt(a) * clip + math.sqrt(1 - a) * torch.randn(SHAPE)
+    hole = torch.ones(1, 1, *SHAPE[1:])
+    found = unfitted(patches)(x_t[None], torch.zeros(1, *SHAPE), hole, torch.tensor([t]))
+    basis, mean = patches.basis.double(), patches.mean.double()[:, None, None, None]
+    variance = patches.spread.double()[:, None, None, None] ** 2
+    centred = to_patches(x_t[None].double())[0] - math.sqrt(a) * mean
+    z = torch.einsum("kc,cthw->kthw", basis, centred)
+    gain = math.sqrt(a) * variance / (a * variance + 1 - a)
+    expected = torch.einsum("kc,kthw->cthw", basis, gain * z) + mean
+    assert torch.allclose(found[0].double(), from_patches(expected[None])[0], atol=1e-4)
+
+
+def test_an_unfitted_network_denoises(clip: Tensor, patches: PatchBasis) -> None:
+    """It is nearer the truth than x_t itself and than the mean patch alone."""
+    a = alpha_bar(200)
+    torch.manual_seed(2)
+    x_t = math.sqrt(a) * clip + math.sqrt(1 - a) * torch.randn(SHAPE)
+    hole = torch.ones(1, 1, *SHAPE[1:])
+    with torch.no_grad():
+        found = unfitted(patches)(x_t[None], torch.zeros(1, *SHAPE), hole, torch.tensor([200]))[0]
+    error = (found - clip).pow(2).mean()
+    assert error < 0.8 * (x_t / math.sqrt(a) - clip).pow(2).mean()
+    assert error < 0.8 * clip.var()
+
+
+def test_noise_at_known_voxels_has_no_say(clip: Tensor, patches: PatchBasis) -> None:
+    """x_t in wholly known patches influences no voxel of the patches that are to be filled."""
+    hole = cut_hole()
+    filled = from_patches(to_patches(hole).amax(1, keepdim=True).repeat(1, 12, 1, 1, 1)) > 0
+    x_t = torch.randn(1, *SHAPE)
+    other = torch.where(filled, x_t, 1e3 * torch.randn(1, *SHAPE))
+    conditioning = clip[None] * (1 - hole)
+    model, t = fitted(patches), torch.tensor([400])
+    with torch.no_grad():
+        first, second = (model(x, conditioning, hole, t) for x in (x_t, other))
+    assert torch.equal(first[filled], second[filled])
+    # ... while in a patch that the hole cuts, and inside the hole, it does have a say.
+    with torch.no_grad():
+        third = model(x_t + 1.0, conditioning, hole, t)
+    assert not torch.allclose(first[filled], third[filled], atol=1e-2)
+
+
+def test_the_plate_is_seen_at_zero_noise(clip: Tensor, patches: PatchBasis) -> None:
+    """The known surroundings do influence the fill, through the conditioning."""
+    hole = cut_hole()
+    inside = hole.expand(1, *SHAPE) > 0
+    x_t = torch.randn(1, *SHAPE)
+    model, t = fitted(patches), torch.tensor([400])
+    with torch.no_grad():
+        first = model(x_t, clip[None] * (1 - hole), hole, t)
+        second = model(x_t, (clip[None] + 0.5) * (1 - hole), hole, t)
+    assert not torch.allclose(first[inside], second[inside], atol=1e-3)
+
+
+def test_conditioning_under_the_hole_has_no_say(clip: Tensor, patches: PatchBasis) -> None:
+    """Even a conditioning that is not zero there changes nothing."""
+    hole = cut_hole()
+    x_t = torch.randn(1, *SHAPE)
+    model, t = fitted(patches), torch.tensor([400])
+    with torch.no_grad():
+        first = model(x_t, clip[None] * (1 - hole), hole, t)
+        second = model(x_t, torch.where(hole > 0, torch.nan, clip[None]), hole, t)
+    assert torch.equal(first, second)
+
+
+def test_each_clip_of_a_batch_has_its_own_noise_level(clip: Tensor, patches: PatchBasis) -> None:
+    """A batch at two timesteps gives what each gives alone."""
+    hole = cut_hole().expand(2, -1, -1, -1, -1)
+    x_t = torch.randn(1, *SHAPE).expand(2, -1, -1, -1, -1)
+    known = clip[None] * (1 - hole)
+    model = fitted(patches)
+    with torch.no_grad():
+        both = model(x_t, known, hole, torch.tensor([3, 900]))
+        alone = [model(x_t[:1], known[:1], hole[:1], torch.tensor([t])) for t in (3, 900)]
+    assert torch.allclose(both, torch.cat(alone), atol=1e-4)
+    assert not torch.allclose(both[0], both[1], atol=1e-2)
+
+
+@pytest.mark.parametrize("t", [1, 300, 999])
+def test_scalings_are_edm_s(patches: PatchBasis, t: int) -> None:
+    """c_skip = s^2 / (s^2 + sigma^2), c_out = s sigma / sqrt(s^2 + sigma^2), per component."""
+    c_skip, c_out = unfitted(patches).scalings(torch.tensor([t]))
+    sigma = math.sqrt((1 - alpha_bar(t)) / alpha_bar(t))
+    spread = patches.spread.double()
+    assert c_skip.flatten().tolist() == pytest.approx(
+        (spread**2 / (spread**2 + sigma**2)).tolist(), rel=1e-4
+    )
+    assert c_out.flatten().tolist() == pytest.approx(
+        (spread * sigma / (spread**2 + sigma**2).sqrt()).tolist(), rel=1e-4
+    )
+
+
+def test_magnitudes_are_kept() -> None:
+    """Convolutions, SiLU and weighted sums give unit deviation for unit deviation."""
+    torch.manual_seed(0)
+    x = torch.randn(1, 16, 6, 20, 20)
+    convolution = Convolution(16, 32, (3, 3, 3))
+    with torch.no_grad():
+        convolution.weight.normal_(0.0, 17.0)
+        y = convolution(x)[..., 1:-1, 1:-1, 1:-1]
+    assert float(y.std()) == pytest.approx(1.0, abs=0.15)
+    assert float(silu(torch.randn(100_000)).pow(2).mean()) == pytest.approx(1.0, abs=0.02)
+    mixed = blend(torch.randn(100_000), torch.randn(100_000), 0.4)
+    assert float(mixed.std()) == pytest.approx(1.0, abs=0.01)
+
+
+def test_normalised_weights_have_unit_mean_square() -> None:
+    """Per output channel, whatever their size was; their direction is kept."""
+    torch.manual_seed(0)
+    weight = (
+        torch.randn(5, 7, 3, 3, 3)
+        * torch.tensor([1e-3, 0.1, 1.0, 10.0, 1e3])[:, None, None, None, None]
+    )
+    found = normalised(weight)
+    assert torch.allclose(found.pow(2).mean((1, 2, 3, 4)), torch.ones(5), rtol=1e-3)
+    assert torch.allclose(normalised(found), found, rtol=1e-4)
+    cosine = torch.cosine_similarity(found.flatten(1), weight.flatten(1))
+    assert torch.allclose(cosine, torch.ones(5), atol=1e-5)
