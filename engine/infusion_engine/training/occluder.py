@@ -108,4 +108,4 @@ def shifted_matte(
         source = hole[min(max(first + i, 0), total - 1)]  # before and after: as at the ends
         out[i, y0 - top : y1 - top, x0 - left : x1 - left] = source[y0:y1, x0:x1]
     flips = tuple(axis for axis in range(3) if rng.uniform() < 0.5)
-    return np.ascontiguousarray(np.flip(out, flips))
+    return np.flip(out, flips).copy()  # a copy: torch takes no negative strides
