@@ -178,6 +178,8 @@ class Zygote:
         folder = self.folder / f"run{len(self.started)}"
         folder.mkdir()
         files = [str(path) for path in streams(folder)]
+        for path in files:
+            Path(path).touch()
         pid = self._ask(arguments=[*arguments, "--events", "json"], streams=files, flushes=flushes)
         self.started[pid] = True
         return Run(folder, pid, partial(self._wait, pid))
