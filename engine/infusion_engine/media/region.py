@@ -95,24 +95,26 @@ def choose_region(hole: Box, canvas: Box, settings: Settings) -> Region:
 
 
 def _reduced(box: Box, scale: float, most: int) -> tuple[int, int]:
-    """(width, height) of about `scale` times the box, as large as `most` pixels in all allow.
+    """(width, height) of about `scale` times the box, `most` pixels in all, little distorted.
 
     Multiples of ALIGNMENT: padding counts as not known, and a network that is fitted to holes of
     the hole's own shape would spend its time on strips.
     """
-    sizes = (
-        (width, height)
-        for width in _near(box.width * scale, box.width)
-        for height in _near(box.height * scale, box.height)
-        if width * height <= most
-    )
-    return max(sizes, key=lambda size: size[0] * size[1])
+    across, down = (_near(side * scale, side) for side in (box.width, box.height))
+    sizes = [(width, min(down[-1], _cut(most // width))) for width in across]
+    sizes += [(min(across[-1], _cut(most // height)), height) for height in down]
+    return max(sizes, key=lambda size: (min(size[0] / box.width, size[1] / box.height), size))
 
 
 def _near(exact: float, most: int) -> list[int]:
     """The multiples of ALIGNMENT on both sides of `exact`, none above `most`."""
-    low = int(exact) // ALIGNMENT * ALIGNMENT
-    return [size for size in (low or max(1, int(exact)), low + ALIGNMENT) if size <= most]
+    low = _cut(max(1, int(exact)))
+    return [size for size in (low, low // ALIGNMENT * ALIGNMENT + ALIGNMENT) if size <= most]
+
+
+def _cut(size: int) -> int:
+    """The largest multiple of ALIGNMENT within `size`, or what there is of it."""
+    return size // ALIGNMENT * ALIGNMENT or size
 
 
 def _aligned(size: int) -> int:
