@@ -12,8 +12,10 @@ import numpy as np
 import pytest
 import torch
 
+from infusion_engine.cache.entry import Kind
 from infusion_engine.cache.key import Started
 from infusion_engine.cache.store import Store
+from infusion_engine.diffusion.schedule import alpha_bar
 from infusion_engine.infuse import Infusion, Source, Stage, stages
 from infusion_engine.progress import Report
 from infusion_engine.settings import PRESETS, Settings, overridden
@@ -259,3 +261,17 @@ def stopped(folder: Path, settings: Settings, after: int) -> None:
         report=Stopping(),
         threads=1,
     ).run()
+
+
+def test_what_is_kept_between_intervals_is_at_the_next_one_s_noise_level(tmp_path: Path) -> None:
+    """A sample is x_t where the next interval begins, its known voxels noisy like all others."""
+    with pytest.raises(StoppedAfter):
+        stopped(tmp_path, TINY, 1)
+    first = chain(TINY)[0]
+    entry = Store(tmp_path, on_damage=Report().warn).load(Kind.SAMPLE, first.sample.key)
+    assert entry is not None
+    a, shot = alpha_bar(first.then), source()
+    rest = entry.tensors["x"] - a**0.5 * shot.x_0.numpy()
+    known = np.broadcast_to(shot.hole.numpy() == 0, rest.shape)
+    count = int(known.sum())
+    assert rest[known].var() == pytest.approx(1 - a, rel=4 * (2 / count) ** 0.5)

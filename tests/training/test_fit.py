@@ -374,3 +374,25 @@ def test_optimiser_state_that_is_carried_is_not_changed() -> None:
     before = {k: v.clone() for k, v in zeroth.optimiser.items()}
     fit(model, PAPER, index=1, carried=zeroth.optimiser)
     assert_same(zeroth.optimiser, before)
+
+
+def test_weights_are_put_back_on_their_sphere_at_every_step() -> None:
+    """They do not grow as the fit goes on."""
+    model = started(DRAFT)
+
+    def on_step(step: int, loss: float) -> None:
+        for module in model.modules():
+            if isinstance(module, Convolution):
+                size = module.weight.detach().pow(2).mean((1, 2, 3, 4))
+                assert torch.allclose(size, torch.ones_like(size), rtol=1e-4)
+
+    fit_interval(
+        model,
+        clip(),
+        matte(),
+        settings=DRAFT,
+        interval=Interval(0, 500, 1000),
+        fit_seed=0,
+        carried={},
+        on_step=on_step,
+    )

@@ -205,3 +205,35 @@ def test_crops_show_all_of_the_plate_and_are_mirrored_half_of_the_time() -> None
         seen.update(line)
     assert seen == set(range(48))
     assert 0.3 < np.mean(mirrored) < 0.7
+
+
+@BOTH
+def test_conditioning_is_zero_under_matte_and_occluder(settings: Settings) -> None:
+    """Even for a clip that is not zero under its matte."""
+    for step in range(10):
+        window = draw_window(
+            torch.ones(3, 6, 32, 48),
+            matte(),
+            settings=settings,
+            interval=SPAN,
+            fit_seed=0,
+            step=step,
+        )
+        assert torch.equal(window.conditioning, (1 - window.hole).expand_as(window.x_0))
+
+
+@BOTH
+def test_every_step_has_noise_of_its_own(settings: Settings) -> None:
+    """Steps and intervals next to one another share nothing."""
+    nothing = torch.zeros(3, 6, 32, 48)
+    spans = (SPAN, SPAN, Interval(9, 500, 550))
+    fields_ = torch.stack(
+        [
+            draw_window(
+                nothing, matte(), settings=settings, interval=span, fit_seed=0, step=step
+            ).x_t.flatten()
+            for span, step in zip(spans, (0, 1, 0), strict=True)
+        ]
+    )
+    correlation = torch.corrcoef(fields_) - torch.eye(3)
+    assert float(correlation.abs().max()) < 4.5 / fields_.shape[1] ** 0.5
