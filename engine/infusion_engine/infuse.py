@@ -19,12 +19,11 @@ from infusion_engine import __version__
 from infusion_engine.cache.entry import Kind
 from infusion_engine.cache.key import FitIdentity, SampleIdentity, Started
 from infusion_engine.cache.store import Store
-from infusion_engine.diffusion.denoise import Model, build, initialise, precise
+from infusion_engine.diffusion.denoise import Model, build, initialise, load_state, precise
 from infusion_engine.diffusion.interval import Interval, intervals, sampling_timesteps
-from infusion_engine.diffusion.patches import patch_basis
 from infusion_engine.diffusion.sample import NoiseSource, Scene, sample_interval
 from infusion_engine.progress import Report
-from infusion_engine.settings import Settings, described
+from infusion_engine.settings import Area, Settings, described
 from infusion_engine.training.fit import FitState, fit_interval
 
 FIT_SEED = 0
@@ -33,7 +32,7 @@ FIT_SEED = 0
 LEVEL = 0
 """The only resolution level there is so far."""
 
-_SAMPLING_SETTINGS = ("sampling_steps", "sampler")
+_SAMPLING_SETTINGS = ("sampling_steps", "sampler", "margin_pixels")
 _BACKWARD_COST = 3  # a training step costs about three forward passes over the same voxels
 
 
@@ -124,11 +123,9 @@ class Infusion:
         self.report = report
         self.noise = NoiseSource(seed=seed, take=take, level=LEVEL)
         self.stages = stages(source, settings, seed=seed, take=take)
-        self.model: Model = build(
-            settings.network,
-            channels=settings.channels,
-            patches=patch_basis(source.x_0.cpu(), source.hole.cpu()),
-        ).to(source.x_0.device)
+        self.place = _sampled_place(source.hole, settings)
+        self.model: Model = build(settings.network, channels=settings.channels)
+        self.model.to(source.x_0.device)
         self._loaded = -1  # index of the stage whose fit the model holds
         self._carried: Mapping[str, Tensor] = {}
         self._told: set[int] = set()
@@ -156,7 +153,9 @@ class Infusion:
             if index > 0:
                 self.store.drop(Kind.SAMPLE, self.stages[index - 1].sample.key)
         assert x is not None  # there is at least one interval  # noqa: S101 - internal invariant
-        return x.cpu().numpy()
+        filled = self.source.x_0.clone()
+        filled[:, :, *self.place] = x
+        return filled.cpu().numpy()
 
     def _latest_sample(self) -> tuple[int, Tensor | None]:
         """(index of the least noisy interval whose sample is at hand, the sample)."""
@@ -183,7 +182,7 @@ class Infusion:
             else:
                 self._fit(index - 1)
             state = self._fit_here(index)
-            tensors = {f"model.{k}": v.numpy() for k, v in state.weights.items()}
+            tensors = {f"model.{k}": v.numpy() for k, v in state.model.items()}
             tensors |= {f"optimiser.{k}": v.numpy() for k, v in state.optimiser.items()}
             self.store.save(
                 Kind.FIT,
@@ -221,7 +220,7 @@ class Infusion:
         for name, array in entry.tensors.items():
             part, _, rest = name.partition(".")
             parts[part][rest] = torch.from_numpy(array)
-        self.model.load_state_dict(parts["model"])
+        load_state(self.model, parts["model"])
         self.model.eval()
         self._loaded, self._carried = index, parts["optimiser"]
         loss = entry.record.get("loss")
@@ -236,14 +235,14 @@ class Infusion:
             entry = self.store.load(Kind.SAMPLE, key)
             if entry is not None:
                 return self._on_device(entry.tensors["x"])
-            source = self.source
+            scene = self._scene()
             if x is None:
-                x = self.noise.at(stage.timesteps[0], source.x_0)
+                x = self.noise.at(stage.timesteps[0], scene.x_0, scene.corner)
             with precise(self.settings.precision, x.device):
                 x, x_0 = sample_interval(
                     self.model,
                     x,
-                    Scene(source.x_0, source.hole, source.lowest, source.highest),
+                    scene,
                     timesteps=stage.timesteps,
                     then=stage.then,
                     sampler=self.settings.sampler,
@@ -259,6 +258,17 @@ class Infusion:
                 {"identity": stage.sample.described(), **self._machine},
             )
             return result
+
+    def _scene(self) -> Scene:
+        """The part of the clip that is sampled."""
+        source, (rows, columns) = self.source, self.place
+        return Scene(
+            x_0=source.x_0[:, :, rows, columns],
+            hole=source.hole[:, :, rows, columns],
+            lowest=source.lowest,
+            highest=source.highest,
+            corner=(rows.start, columns.start),
+        )
 
     def _on_device(self, array: np.ndarray) -> Tensor:
         return torch.from_numpy(array).to(self.source.x_0.device)
@@ -286,11 +296,12 @@ class _Work:
     ) -> None:
         self.report = report
         frames, height, width = source.hole.shape[1:]
+        rows, columns = _sampled_place(source.hole, settings)
         side = settings.crop_pixels
         crop = min(side, height) * min(side, width) if side else height * width
         window = min(settings.window_frames, frames) * crop * settings.batch
         self.fit_step = _BACKWARD_COST * window
-        self.sample_step = frames * height * width
+        self.sample_step = frames * (rows.stop - rows.start) * (columns.stop - columns.start)
         self.fit_steps = settings.steps_per_interval
         self.starts: list[int] = []
         total = 0
@@ -316,6 +327,22 @@ class _Work:
             intervals=len(self.starts),
             **figures,
         )
+
+
+def _sampled_place(hole: Tensor, settings: Settings) -> tuple[slice, slice]:
+    """(rows, columns) of the clip that sampling looks at: all of it, or the hole and a margin.
+
+    hole is (1, T, H, W).
+    """
+    height, width = hole.shape[-2:]
+    if settings.area is Area.FRAME or not bool(hole.any()):
+        return slice(0, height), slice(0, width)
+    anywhere, margin = hole[0].amax(0) > 0, settings.margin_pixels
+    rows, columns = anywhere.any(1).nonzero().flatten(), anywhere.any(0).nonzero().flatten()
+    return (
+        slice(max(0, int(rows[0]) - margin), min(height, int(rows[-1]) + 1 + margin)),
+        slice(max(0, int(columns[0]) - margin), min(width, int(columns[-1]) + 1 + margin)),
+    )
 
 
 def _machine(device: torch.device, threads: int) -> dict[str, object]:

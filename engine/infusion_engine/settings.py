@@ -109,7 +109,9 @@ class Settings:
     area: Area
     """Which part of the plate is worked on."""
     context_pixels: int
-    """Pixels of plate kept around the matte on each side, at working size (area = matte)."""
+    """Pixels of plate around the matte, on each side, to learn from (area = matte)."""
+    margin_pixels: int
+    """Pixels of plate around the matte, on each side, that sampling sees (area = matte)."""
     working_size: tuple[int, int]
     """(width, height) that the worked region is reduced to when it is larger."""
     precision: Precision
@@ -135,6 +137,7 @@ PRESETS: Mapping[str, Settings] = {
         ema=0.0,
         area=Area.FRAME,
         context_pixels=0,
+        margin_pixels=0,
         working_size=(432, 240),
         precision=Precision.FP32,
     ),
@@ -148,14 +151,15 @@ PRESETS: Mapping[str, Settings] = {
         sampling_steps=20,
         sampler=Sampler.ANCESTRAL,
         window_frames=12,
-        crop_pixels=96,
-        batch=4,
+        crop_pixels=48,
+        batch=16,
         learning_rate=1e-2,
         schedule=Schedule.WARMUP_COSINE,
         objective=Objective.OCCLUDER,
         ema=0.1,
         area=Area.MATTE,
-        context_pixels=48,
+        context_pixels=128,
+        margin_pixels=48,
         working_size=(432, 240),
         precision=Precision.BF16,
     ),
@@ -165,18 +169,19 @@ PRESETS: Mapping[str, Settings] = {
         channels=32,
         intervals=5,
         spacing=Spacing.LOG_SNR,
-        steps_per_interval=300,
+        steps_per_interval=500,
         sampling_steps=10,
         sampler=Sampler.ANCESTRAL,
         window_frames=8,
-        crop_pixels=64,
-        batch=1,
+        crop_pixels=32,
+        batch=4,
         learning_rate=1e-2,
         schedule=Schedule.WARMUP_COSINE,
         objective=Objective.OCCLUDER,
         ema=0.1,
         area=Area.MATTE,
-        context_pixels=32,
+        context_pixels=96,
+        margin_pixels=32,
         working_size=(432, 240),
         precision=Precision.BF16,
     ),
@@ -260,6 +265,7 @@ _LEAST: Mapping[str, float] = {
     "learning_rate": 0.0,
     "ema": 0.0,
     "context_pixels": 0,
+    "margin_pixels": 0,
 }
 
 

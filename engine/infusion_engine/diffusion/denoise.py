@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import fields
 from typing import Protocol
 
 import torch
@@ -26,11 +28,29 @@ Model = PublishedUNet | ResidualDenoiser
 """A denoiser with weights."""
 
 
-def build(network: Network, *, channels: int, patches: PatchBasis) -> Model:
-    """A denoiser with uninitialised weights; `patches` is the basis of the shot's encoded clip."""
+def build(network: Network, *, channels: int) -> Model:
+    """A denoiser with uninitialised weights."""
     if network is Network.PUBLISHED:
         return PublishedUNet(channels=channels)
-    return ResidualDenoiser(channels=channels, patches=patches)
+    return ResidualDenoiser(channels=channels)
+
+
+def state_of(model: Model) -> dict[str, Tensor]:
+    """All that a fitted model is, as named float32 tensors on the CPU; see `load_state`."""
+    state = {f"weights.{k}": v.detach().cpu().clone() for k, v in model.state_dict().items()}
+    if isinstance(model, ResidualDenoiser):
+        parts = fields(PatchBasis)
+        state |= {f"patches.{f.name}": getattr(model.patches, f.name).cpu() for f in parts}
+    return state
+
+
+def load_state(model: Model, state: Mapping[str, Tensor]) -> None:
+    """Make `model` what `state_of` was taken of; it stays on its device."""
+    weights = {k.partition(".")[2]: v for k, v in state.items() if k.startswith("weights.")}
+    model.load_state_dict(weights)
+    if isinstance(model, ResidualDenoiser):
+        patches = PatchBasis(**{f.name: state[f"patches.{f.name}"] for f in fields(PatchBasis)})
+        model.patches = patches.to(next(model.parameters()).device)
 
 
 @torch.no_grad()

@@ -14,18 +14,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from infusion_engine.diffusion.patches import (
-    COMPONENTS,
-    PATCH,
-    PatchBasis,
-    from_patches,
-    smoothed,
-    to_patches,
-)
+from infusion_engine.diffusion.patches import COMPONENTS, padded, plain_basis, smoothed
 from infusion_engine.diffusion.schedule import alpha_bars
 
-INPUTS = 3 * COMPONENTS + PATCH**2 + 1
-"""Noisy patches in the hole, known patches, fine detail of both, the hole, a plane of ones."""
+INPUTS = 4 * COMPONENTS + 1 + 1
+"""Noisy patches in the hole, known patches, detail of both on two scales, the hole, ones."""
+DEEPEST = 4
+"""The deepest level has a patch for each 4 x 4 of the first."""
 LEVEL_CHANNELS = 16  # features that tell the network its noise level
 
 
@@ -68,7 +63,7 @@ class Block(nn.Module):
         super().__init__()
         self.match = Convolution(inputs, outputs, (1, 1, 1)) if inputs != outputs else None
         self.first = Convolution(outputs, outputs, (3, 3, 3))
-        self.second = Convolution(outputs, outputs, (3, 3, 3))
+        self.second = Convolution(outputs, outputs, (1, 3, 3))
         self.gain = nn.Linear(LEVEL_CHANNELS, outputs)
 
     def forward(self, x: Tensor, level: Tensor) -> Tensor:
@@ -117,63 +112,66 @@ class ResidualDenoiser(nn.Module):
     """Predicts x_0 component by component: a skip of the noisy patch plus a correction.
 
     c_skip and c_out are EDM's (table 1) with each component's own spread as sigma_data, so that
-    an unfitted network already is the Wiener filter of the shot's patches.
+    an unfitted network already is the Wiener filter of the shot's patches. What the components
+    leave out of a patch gets that filter alone.
     """
 
-    levels = 4
-    """H and W must be multiples of 2**4: one patch and three levels."""
-
     alpha_bars: Tensor
-    mean: Tensor
-    basis: Tensor
-    spread: Tensor
-    fine: Tensor
 
-    def __init__(self, *, channels: int, patches: PatchBasis) -> None:
+    def __init__(self, *, channels: int) -> None:
         super().__init__()
         self.network = ResidualUNet(channels=channels)
+        self.patches = plain_basis()  # each interval's fit chooses the shot's own
         table = torch.from_numpy(alpha_bars().astype("float32"))
         self.register_buffer("alpha_bars", table, persistent=False)
-        for name in ("mean", "basis", "spread", "fine"):
-            self.register_buffer(name, getattr(patches, name).clone())
 
     def forward(self, x_t: Tensor, conditioning: Tensor, hole: Tensor, t: Tensor) -> Tensor:
         """Predicted x_0, float32; arguments and shape as :meth:`PublishedUNet.forward`.
 
-        Known pixels enter at zero noise, through the conditioning alone.
+        Known pixels enter at zero noise, through the conditioning alone. H and W may be any.
         """
+        height, width = x_t.shape[-2:]
+        multiple = self.patches.size * DEEPEST
+        x_t, conditioning, hole = (padded(x, multiple) for x in (x_t, conditioning, hole))
         sigma = self.sigma(t)
-        noisy = x_t / torch.sqrt(self.alpha_bars[t])[:, None, None, None, None]
-        z = self.components(noisy)  # (B, 12, T, H/2, W/2)
-        seen = self.components(torch.where(hole > 0, noisy, conditioning))
-        missing = to_patches(hole)  # (B, 4, T, H/2, W/2)
-        open_ = missing.amax(1, keepdim=True)
+        mean = self.patches.tiled_mean(x_t)
+        noisy = x_t / torch.sqrt(self.alpha_bars[t])[:, None, None, None, None] - mean
+        z = self.patches.components(noisy)  # (B, 12, T, H/P, W/P)
+        x = self._features(z, noisy, conditioning - mean, hole, sigma)
+        level = self.level(-torch.log(sigma.flatten()) / 4.0)
+        correction = self.network(x.contiguous(memory_format=torch.channels_last_3d), level)
         c_skip, c_out = self.scalings(t)
-        x = torch.cat(
+        rest = noisy - self.patches.pixels(z)
+        keep = self.patches.rest**2 / (self.patches.rest**2 + sigma**2)
+        x_0 = mean + self.patches.pixels(c_skip * z + c_out * correction.float()) + keep * rest
+        return x_0[..., :height, :width]
+
+    def _features(
+        self, z: Tensor, noisy: Tensor, conditioning: Tensor, hole: Tensor, sigma: Tensor
+    ) -> Tensor:
+        """What the network sees, each feature of about unit size: (B, INPUTS, T, H/P, W/P).
+
+        `noisy` and `conditioning` are (B, 3, T, H, W), less the mean patch.
+        """
+        size = (1, self.patches.size, self.patches.size)
+        covered = F.avg_pool3d(hole, size)  # share of each patch that is missing
+        hidden = (covered > 0).to(z.dtype)
+        known = self.patches.components(conditioning * (1.0 - hole))
+        seen = self.patches.components(torch.where(hole > 0, noisy, conditioning))
+        detail = seen - smoothed(seen)
+        spread, fine = _wide(self.patches.spread), _wide(self.patches.fine)
+        return torch.cat(
             [
-                z * open_ / torch.sqrt(self._wide(self.spread) ** 2 + sigma**2),
-                seen * (1.0 - open_) / self._wide(self.spread),
-                (seen - smoothed(seen)) / torch.sqrt(self._wide(self.fine) ** 2 + sigma**2),
-                missing,
-                torch.ones_like(open_),
+                z * hidden / torch.sqrt(spread**2 + sigma**2),
+                known / spread,
+                detail / torch.sqrt(fine**2 + sigma**2),
+                # Where texture is flat, detail is noise; edges would dwarf it on one scale.
+                torch.tanh(detail / (2.0 * sigma)),
+                covered,
+                torch.ones_like(covered),
             ],
             dim=1,
         )
-        level = self.level(-torch.log(sigma.flatten()) / 4.0)
-        correction = self.network(x.contiguous(memory_format=torch.channels_last_3d), level)
-        return self.pixels(c_skip * z + c_out * correction.float())
-
-    def components(self, x: Tensor) -> Tensor:
-        """(B, 3, T, H, W) pixels -> (B, 12, T, H/2, W/2) components."""
-        with torch.autocast(x.device.type, enabled=False):
-            centred = to_patches(x) - self._wide(self.mean)
-            return torch.einsum("kc,bcthw->bkthw", self.basis, centred)
-
-    def pixels(self, z: Tensor) -> Tensor:
-        """(B, 12, T, H/2, W/2) components -> (B, 3, T, H, W) pixels."""
-        with torch.autocast(z.device.type, enabled=False):
-            patches = torch.einsum("kc,bkthw->bcthw", self.basis, z)
-            return from_patches(patches + self._wide(self.mean))
 
     def sigma(self, t: Tensor) -> Tensor:
         """Noise per unit of signal, (B, 1, 1, 1, 1)."""
@@ -182,13 +180,8 @@ class ResidualDenoiser(nn.Module):
 
     def scalings(self, t: Tensor) -> tuple[Tensor, Tensor]:
         """(c_skip, c_out) of EDM for each component, each (B, 12, 1, 1, 1)."""
-        variance, noise = self._wide(self.spread) ** 2, self.sigma(t) ** 2
+        variance, noise = _wide(self.patches.spread) ** 2, self.sigma(t) ** 2
         return variance / (variance + noise), torch.sqrt(variance * noise / (variance + noise))
-
-    @staticmethod
-    def _wide(values: Tensor) -> Tensor:
-        """(12,) -> (1, 12, 1, 1, 1)."""
-        return values[None, :, None, None, None]
 
     @staticmethod
     def level(position: Tensor) -> Tensor:
@@ -196,3 +189,8 @@ class ResidualDenoiser(nn.Module):
         rates = 2.0 ** torch.arange(LEVEL_CHANNELS // 2, device=position.device) * 0.5
         angles = position[:, None] * rates[None]
         return torch.cat([angles.sin(), angles.cos()], dim=1)
+
+
+def _wide(values: Tensor) -> Tensor:
+    """(12,) -> (1, 12, 1, 1, 1)."""
+    return values[None, :, None, None, None]

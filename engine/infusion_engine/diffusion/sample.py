@@ -26,6 +26,8 @@ class Scene:
     """Smallest encoded value that is known; predicted x_0 is clipped here."""
     highest: float
     """Largest encoded value that is known."""
+    corner: tuple[int, int] = (0, 0)
+    """(row, column) of the first pixel in the clip that this is a part of; noise goes by it."""
 
 
 @dataclass(frozen=True)
@@ -39,14 +41,18 @@ class NoiseSource:
     level: int = 0
     """Resolution level, 0 for the coarsest."""
 
-    def at(self, t: int, like: Tensor) -> Tensor:
-        """The noise that is added on the way to timestep t; (C, T, H, W) like `like`."""
+    def at(self, t: int, like: Tensor, corner: tuple[int, int] = (0, 0)) -> Tensor:
+        """The noise that is added on the way to timestep t; (C, T, H, W) like `like`.
+
+        `corner` is the (row, column) of its first pixel in the whole clip.
+        """
         channels, frames, rows, columns = like.shape
+        top, left = corner
         return noise.gaussian(
             noise.key("sample", self.seed, self.take, self.level, t),
             frames=range(frames),
-            rows=range(rows),
-            columns=range(columns),
+            rows=range(top, top + rows),
+            columns=range(left, left + columns),
             channels=channels,
             device=like.device,
         )
@@ -91,6 +97,6 @@ def sample_interval(
         step = posterior(t, s) if sampler is Sampler.ANCESTRAL else implicit(t, s)
         x_t = step.x_0_weight * x_0 + step.x_t_weight * x_t
         if step.deviation > 0.0:
-            x_t = x_t + step.deviation * source.at(s, x_t)
+            x_t = x_t + step.deviation * source.at(s, x_t, scene.corner)
         on_step(done)
     return x_t, x_0

@@ -8,12 +8,15 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
-from infusion_engine.diffusion.denoise import Model, precise
-from infusion_engine.diffusion.interval import Interval
-from infusion_engine.diffusion.patches import to_patches
+from infusion_engine.diffusion.denoise import Model, precise, state_of
+from infusion_engine.diffusion.interval import LEAST_SAMPLED_TIMESTEP, Interval
+from infusion_engine.diffusion.patches import PATCH_SIZES, choose_basis, padded
 from infusion_engine.diffusion.residual import Convolution, ResidualDenoiser, normalised
-from infusion_engine.settings import Schedule, Settings
+from infusion_engine.diffusion.schedule import sigma
+from infusion_engine.settings import Objective, Schedule, Settings
+from infusion_engine.training.rough import roughly_filled
 from infusion_engine.training.window import Window, draw_window
 
 _WARM_UP = 0.05  # share of an interval's steps over which the learning rate rises
@@ -24,8 +27,8 @@ _LOSS_MEMORY = 0.98  # how much of the reported loss is the past
 class FitState:
     """What a fit leaves behind, and what the next interval's fit starts from."""
 
-    weights: Mapping[str, Tensor]
-    """The model's parameters by name, float32 on the CPU."""
+    model: Mapping[str, Tensor]
+    """The fitted model (`denoise.state_of`), float32 on the CPU."""
     optimiser: Mapping[str, Tensor]
     """Adam's moments and step count by name; empty where the optimiser starts afresh."""
     loss: float
@@ -58,6 +61,12 @@ def fit_interval(
     Returns:
         What the fit leaves behind.
     """
+    if isinstance(model, ResidualDenoiser):
+        # Chosen on the CPU, whose eigenvectors do not depend on the device.
+        least = sigma(max(interval.low, LEAST_SAMPLED_TIMESTEP))
+        model.patches = choose_basis(x_0.cpu(), hole.cpu(), least_sigma=least).to(x_0.device)
+    # Without grey under the matte, what is learnt beside it still holds in sampling.
+    clean = x_0 if settings.objective is Objective.KNOWN else roughly_filled(x_0, hole)
     # Adam with beta_2 = 0.99 (EDM2, table 6) forgets an interval's wild first steps in time.
     betas = (0.9, 0.999) if settings.schedule is Schedule.CONSTANT else (0.9, 0.99)
     adam = torch.optim.Adam(model.parameters(), lr=settings.learning_rate, betas=betas)
@@ -71,7 +80,13 @@ def fit_interval(
         for group in adam.param_groups:
             group["lr"] = learning_rate(settings, step)
         window = draw_window(
-            x_0, hole, settings=settings, interval=interval, fit_seed=fit_seed, step=step
+            clean,
+            hole,
+            settings=settings,
+            interval=interval,
+            fit_seed=fit_seed,
+            step=step,
+            reach=reach(model),
         )
         loss = window_loss(model, window, settings)
         adam.zero_grad(set_to_none=True)
@@ -85,7 +100,7 @@ def fit_interval(
     average.give(model)
     model.eval()
     return FitState(
-        weights={k: v.detach().cpu().clone() for k, v in model.state_dict().items()},
+        model=state_of(model),
         optimiser=_state(adam, names) if settings.schedule is Schedule.CONSTANT else {},
         loss=running,
     )
@@ -104,13 +119,25 @@ def window_loss(model: Model, window: Window, settings: Settings) -> Tensor:
     if not isinstance(model, ResidualDenoiser):
         published: Tensor = (error * window.counted).pow(2).mean()
         return published
+    patches = model.patches
+    size = (1, patches.size, patches.size)
     # Only whole patches count: a patch cut off by the matte's edge has energy in components that
     # no real patch has.
-    whole = to_patches(window.counted).amin(1, keepdim=True)  # (B, 1, T, H/2, W/2)
+    whole = (F.avg_pool3d(padded(window.counted, patches.size), size) == 1.0).float()
     _, c_out = model.scalings(window.t)
-    z = torch.einsum("kc,bcthw->bkthw", model.basis, to_patches(error)) / c_out
-    mean: Tensor = (z.pow(2) * whole).sum() / (whole.sum() * z.shape[1]).clamp(min=1.0)
+    z = patches.components(padded(error, patches.size))  # (B, 12, T, H/P, W/P)
+    # Between the plain loss, which hears flat colour alone, and one that hears all alike.
+    weight = patches.spread / patches.spread.mean()  # (12,)
+    squares = (z / c_out).pow(2) * weight[None, :, None, None, None] * whole
+    mean: Tensor = squares.sum() / (whole.sum() * z.shape[1]).clamp(min=1.0)
     return mean
+
+
+def reach(model: Model) -> int:
+    """How much larger windows are than the settings say: as many patches, whatever their size."""
+    if not isinstance(model, ResidualDenoiser):
+        return 1
+    return model.patches.size // PATCH_SIZES[-1]
 
 
 def learning_rate(settings: Settings, step: int) -> float:
@@ -169,7 +196,7 @@ def _restore(adam: torch.optim.Adam, names: list[str], carried: Mapping[str, Ten
     """Put a state of :func:`_state` back."""
     state = adam.state_dict()
     state["state"] = {
-        i: {part: carried[f"{name}.{part}"] for part in ("step", "exp_avg", "exp_avg_sq")}
+        i: {part: carried[f"{name}.{part}"].clone() for part in ("step", "exp_avg", "exp_avg_sq")}
         for i, name in enumerate(names)
     }
     adam.load_state_dict(state)

@@ -37,7 +37,14 @@ class Window:
 
 
 def draw_window(
-    x_0: Tensor, hole: Tensor, *, settings: Settings, interval: Interval, fit_seed: int, step: int
+    x_0: Tensor,
+    hole: Tensor,
+    *,
+    settings: Settings,
+    interval: Interval,
+    fit_seed: int,
+    step: int,
+    reach: int,
 ) -> Window:
     """The windows of one optimiser step: a function of (fit seed, interval, step) and the clip.
 
@@ -48,10 +55,13 @@ def draw_window(
         interval: timesteps to draw from.
         fit_seed: seed of the fit.
         step: optimiser step, from 0.
+        reach: factor by which crops are wider, windows longer and batches smaller: noise hides
+            what is near, so that a noisy interval has to look further.
     """
     rng = _generator(fit_seed, interval, step)
+    batch = max(1, settings.batch // reach)
     known_hole = hole[0].bool().cpu().numpy()
-    pieces = [_draw_piece(rng, known_hole, settings) for _ in range(settings.batch)]
+    pieces = [_draw_piece(rng, known_hole, settings, reach) for _ in range(batch)]
     clean = torch.stack([piece.cut(x_0) for piece in pieces])  # (B, 3, T, H, W)
     matte = torch.stack([piece.cut(hole) for piece in pieces])  # (B, 1, T, H, W)
     occluder = torch.stack([torch.from_numpy(piece.occluder)[None] for piece in pieces]).to(clean)
@@ -87,13 +97,16 @@ class _Piece:
         return piece.flip(-1) if self.mirrored else piece
 
 
-def _draw_piece(rng: np.random.Generator, hole: np.ndarray, settings: Settings) -> _Piece:
+def _draw_piece(
+    rng: np.random.Generator, hole: np.ndarray, settings: Settings, reach: int
+) -> _Piece:
     """A window and its occluder; full-frame windows are the published ones, never mirrored."""
-    frames = min(settings.window_frames, hole.shape[0])
+    frames = min(settings.window_frames * reach, hole.shape[0])
+    crop_pixels = settings.crop_pixels * reach
     height, width = hole.shape[1:]
-    cropped = settings.crop_pixels > 0
+    cropped = crop_pixels > 0
     if cropped:
-        height, width = min(settings.crop_pixels, height), min(settings.crop_pixels, width)
+        height, width = min(crop_pixels, height), min(crop_pixels, width)
     draws = [_draw_place(rng, hole.shape, (frames, height, width)) for _ in range(_TRIES)]
     place = min(draws, key=lambda where: hole[where].mean()) if cropped else draws[0]
     size = {"frames": frames, "height": height, "width": width}
