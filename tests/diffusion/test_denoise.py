@@ -8,8 +8,15 @@ import pytest
 import torch
 from torch import nn
 
-from infusion_engine.diffusion.denoise import build, initialise, precise
-from infusion_engine.diffusion.patches import plain_basis
+from infusion_engine.diffusion.denoise import (
+    Model,
+    build,
+    initialise,
+    load_state,
+    precise,
+    state_of,
+)
+from infusion_engine.diffusion.patches import choose_basis
 from infusion_engine.diffusion.residual import Convolution, ResidualDenoiser
 from infusion_engine.diffusion.unet import PublishedUNet
 from infusion_engine.settings import Network, Precision
@@ -23,7 +30,7 @@ NETWORKS = list(Network)
 )
 def test_a_network_is_built_by_name(network: Network, kind: type[nn.Module]) -> None:
     """Each setting has its network."""
-    assert type(build(network, channels=8, patches=plain_basis())) is kind
+    assert type(build(network, channels=8)) is kind
 
 
 @pytest.mark.parametrize("network", NETWORKS)
@@ -32,7 +39,7 @@ def test_starting_weights_are_a_function_of_the_fit_seed(network: Network) -> No
 
     def start(fit_seed: int, torch_seed: int) -> dict[str, torch.Tensor]:
         torch.manual_seed(torch_seed)
-        model = build(network, channels=8, patches=plain_basis())
+        model = build(network, channels=8)
         initialise(model, fit_seed)
         return dict(model.named_parameters())
 
@@ -68,7 +75,7 @@ def test_no_two_layers_start_alike() -> None:
 
 def test_our_network_starts_with_unit_weights_and_a_silent_last_layer() -> None:
     """So that it begins as the Wiener filter, and every convolution keeps its input's size."""
-    model = build(Network.RESIDUAL, channels=8, patches=plain_basis())
+    model = build(Network.RESIDUAL, channels=8)
     assert isinstance(model, ResidualDenoiser)
     initialise(model, 0)
     assert not model.network.last.weight.any()
@@ -76,6 +83,43 @@ def test_our_network_starts_with_unit_weights_and_a_silent_last_layer() -> None:
     assert not model.network.last.bias.any()
     weights = [m.weight.detach() for m in model.modules() if isinstance(m, Convolution)]
     assert float(torch.cat([w.flatten() for w in weights]).std()) == pytest.approx(1.0, abs=0.02)
+
+
+def used(network: Network, fit_seed: int) -> Model:
+    """A network that is no longer as it was built, its patches included."""
+    model = build(network, channels=8)
+    initialise(model, fit_seed)
+    if isinstance(model, ResidualDenoiser):
+        torch.manual_seed(fit_seed)
+        clip = torch.randn(3, 4, 64, 64)
+        model.patches = choose_basis(clip, torch.zeros(1, 4, 64, 64), least_sigma=100.0)
+    return model.eval()
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_a_model_s_state_is_all_that_it_is(network: Network) -> None:
+    """Loaded into another model, which may hold patches of another size: the same predictions."""
+    model, other = used(network, 1), build(network, channels=8).eval()
+    load_state(other, state_of(model))
+    torch.manual_seed(0)
+    x_t, known = torch.randn(2, 1, 3, 2, 32, 32)
+    hole = torch.ones(1, 1, 2, 32, 32)
+    with torch.no_grad():
+        assert torch.equal(*(m(x_t, known, hole, torch.tensor([300])) for m in (model, other)))
+    again = state_of(other)
+    assert all(torch.equal(value, again[name]) for name, value in state_of(model).items())
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_a_model_s_state_is_apart_from_its_memory(network: Network) -> None:
+    """Fitting on does not change what was taken before."""
+    model = used(network, 1)
+    state = state_of(model)
+    before = {name: value.clone() for name, value in state.items()}
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(1.0)
+    assert all(torch.equal(value, before[name]) for name, value in state.items())
 
 
 @pytest.mark.parametrize(
