@@ -1,0 +1,206 @@
+"""Precision: what bfloat16 convolutions gain over float32 in training, on this machine.
+
+Times training steps of the draft preset's network and forward-and-backward passes of the published
+one, at the finest intervals' shapes, in both precisions by turns (A B A B ...), so that whatever
+else the machine does falls on both. Run it as
+
+    python benchmarks/precision.py [--device cpu] [--threads 2] [--write FILE.json]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from infusion_engine.device import choose_device
+from infusion_engine.diffusion.denoise import Model, build, initialise
+from infusion_engine.diffusion.interval import intervals
+from infusion_engine.settings import PRESETS, Precision, Settings
+from infusion_engine.training.fit import fit_interval, normalise_weights, reach, window_loss
+from infusion_engine.training.window import Window, draw_window
+
+ROUNDS = 5
+"""Turns of each precision; the median is told."""
+CLIP = (8, 96, 96)
+"""Frames, rows and columns of the clip that windows are cut from."""
+HOLE = 32  # pixels each way
+PUBLISHED_WINDOW = (4, 64, 64)
+"""Frames, rows and columns of the published network's small window."""
+SEED = 0
+
+Step = Callable[[], object]
+
+
+def clip(device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+    """Drifting waves, (3, T, H, W), and a hole in their middle, (1, T, H, W)."""
+    t, y, x = torch.meshgrid(*(torch.arange(n, dtype=torch.float32) for n in CLIP), indexing="ij")
+    waves = [torch.sin(x / (5 + c) + y / 9 + t / 2) * 0.8 for c in range(3)]
+    hole = torch.zeros(1, *CLIP)
+    low = CLIP[1] // 2 - HOLE // 2
+    hole[:, :, low : low + HOLE, low : low + HOLE] = 1.0
+    return (torch.stack(waves) * (1.0 - hole)).to(device), hole.to(device)
+
+
+def training_step(settings: Settings, device: torch.device) -> Step:
+    """One optimiser step of `settings` at its finest interval, windows drawn beforehand."""
+    model, window = _prepared(settings, device)
+    adam = torch.optim.Adam(model.parameters(), lr=settings.learning_rate, betas=(0.9, 0.99))
+
+    def step() -> None:
+        adam.zero_grad(set_to_none=True)
+        torch.autograd.backward(window_loss(model, window, settings))
+        adam.step()
+        normalise_weights(model)
+
+    return step
+
+
+def forward_and_backward(settings: Settings, device: torch.device) -> Step:
+    """One pass of the network down and up again, without an optimiser."""
+    model, window = _prepared(settings, device)
+
+    def step() -> None:
+        model.zero_grad(set_to_none=True)
+        torch.autograd.backward(window_loss(model, window, settings))
+
+    return step
+
+
+def _prepared(settings: Settings, device: torch.device) -> tuple[Model, Window]:
+    """The network, after one step of a fit that chooses its patches, and one step's windows."""
+    x_0, hole = clip(device)
+    model = build(settings.network, channels=settings.channels).to(device)
+    initialise(model, SEED)
+    interval = intervals(settings.intervals, settings.spacing)[-1]
+    fit_interval(
+        model,
+        x_0,
+        hole,
+        settings=replace(settings, steps_per_interval=1),
+        interval=interval,
+        fit_seed=SEED,
+        carried={},
+        on_step=_unheard,
+    )
+    model.train()
+    window = draw_window(
+        x_0,
+        hole,
+        settings=settings,
+        interval=interval,
+        fit_seed=SEED,
+        step=0,
+        reach=reach(model),
+    )
+    return model, window
+
+
+def _unheard(_step: int, _loss: float) -> None:
+    """Progress that nobody follows."""
+
+
+def compared(a: Step, b: Step, device: torch.device) -> tuple[list[float], list[float]]:
+    """Seconds of each call of `a` and `b`, by turns, after one call of each to warm up."""
+    taken: tuple[list[float], list[float]] = ([], [])
+    for turn in range(ROUNDS + 1):
+        for step, seconds in zip((a, b), taken, strict=True):
+            _settle(device)
+            began = time.perf_counter()
+            step()
+            _settle(device)
+            if turn:
+                seconds.append(time.perf_counter() - began)
+    return taken
+
+
+def _settle(device: torch.device) -> None:
+    """Wait until the device has done all that it was given."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def figures(
+    make: Callable[[Settings, torch.device], Step], settings: Settings, device: torch.device
+) -> dict[str, Any]:
+    """Both precisions of one kind of step: medians a second, their ratio, and every timing."""
+    steps = [
+        make(replace(settings, precision=precision), device)
+        for precision in (Precision.FP32, Precision.BF16)
+    ]
+    fp32, bf16 = compared(steps[0], steps[1], device)
+    slow, fast = statistics.median(fp32), statistics.median(bf16)
+    return {
+        "fp32_per_second": round(1.0 / slow, 3),
+        "bf16_per_second": round(1.0 / fast, 3),
+        "bf16_over_fp32": round(slow / fast, 2),
+        "least_and_most_of_pairs": [
+            round(bound(a / b for a, b in zip(fp32, bf16, strict=True)), 2) for bound in (min, max)
+        ],
+        "fp32_seconds": [round(s, 4) for s in fp32],
+        "bf16_seconds": [round(s, 4) for s in bf16],
+    }
+
+
+def result(device: torch.device) -> dict[str, Any]:
+    """All figures, stamped."""
+    draft, frames, side = PRESETS["draft"], PUBLISHED_WINDOW[0], PUBLISHED_WINDOW[1]
+    small = replace(PRESETS["paper"], window_frames=frames, crop_pixels=side)
+    before = os.getloadavg()[0]
+    runs = {
+        f"draft, training step ({draft.batch} x {draft.window_frames} x "
+        f"{draft.crop_pixels} x {draft.crop_pixels})": figures(training_step, draft, device),
+        f"published network, forward and backward (1 x {frames} x {side} x {side})": figures(
+            forward_and_backward, small, device
+        ),
+    }
+    commit = subprocess.run(
+        ["git", "describe", "--always", "--dirty"],  # noqa: S607 - whichever git the caller has
+        cwd=Path(__file__).parent,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
+    return {
+        "claim": "bfloat16 convolutions train faster than float32 ones.",
+        "rounds": ROUNDS,
+        "runs": runs,
+        "load_before": round(before, 2),
+        "commit": commit.stdout.strip(),
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "device": f"{device}, {name}, {os.cpu_count()} cores, {platform.system()}",
+        "cpu_capability": torch.backends.cpu.get_cpu_capability(),
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+    }
+
+
+def main() -> None:
+    """Measure, print, and write where asked."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
+    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="CPU threads")
+    parser.add_argument("--write", type=Path, help="JSON file for the stamped result")
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    text = json.dumps(result(choose_device(arguments.device)), indent=2)
+    print(text)
+    if arguments.write is not None:
+        arguments.write.parent.mkdir(parents=True, exist_ok=True)
+        arguments.write.write_text(text + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
