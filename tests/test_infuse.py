@@ -18,7 +18,7 @@ from infusion_engine.cache.store import Store
 from infusion_engine.diffusion.schedule import alpha_bar
 from infusion_engine.infuse import Infusion, Source, Stage, stages
 from infusion_engine.progress import Report
-from infusion_engine.settings import PRESETS, Settings, overridden
+from infusion_engine.settings import PRESETS, Area, Settings, overridden
 
 DRAFT = PRESETS["draft"]
 TINY = replace(
@@ -42,10 +42,11 @@ CHANGES: Mapping[str, str] = {
     "ema": "0.2",
     "area": "frame",
     "context_pixels": "33",
+    "margin_pixels": "17",
     "working_size": "320x240",
     "precision": "fp32",
 }
-ONLY_SAMPLING = {"sampling_steps", "sampler"}
+ONLY_SAMPLING = {"sampling_steps", "sampler", "margin_pixels"}
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -57,12 +58,12 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-def source(*, clip: str = "a" * 64, knee: float = 0.1) -> Source:
+def source(*, clip: str = "a" * 64, knee: float = 0.1, size: tuple[int, int] = (16, 16)) -> Source:
     """A small clip with a hole; its digest is told, not computed."""
     generator = np.random.default_rng(0)
-    hole = np.zeros((1, 3, 16, 16), np.float32)
+    hole = np.zeros((1, 3, *size), np.float32)
     hole[..., 5:11, 5:11] = 1.0
-    x_0 = generator.uniform(-1, 1, (3, 3, 16, 16)).astype(np.float32) * (1 - hole)
+    x_0 = generator.uniform(-1, 1, (3, 3, *size)).astype(np.float32) * (1 - hole)
     return Source(
         x_0=torch.from_numpy(x_0),
         hole=torch.from_numpy(hole),
@@ -158,11 +159,13 @@ def test_another_clip_or_encoding_is_another_fit() -> None:
         assert not set(fit_keys(chain())) & set(fit_keys(found))
 
 
-def run(folder: Path, *, settings: Settings = TINY, seed: int = 0) -> tuple[np.ndarray, list[str]]:
+def run(
+    folder: Path, *, settings: Settings = TINY, seed: int = 0, shot: Source | None = None
+) -> tuple[np.ndarray, list[str]]:
     """(filled clip, outcome of each interval) of a whole run on a cache."""
     report = Telling()
     infusion = Infusion(
-        source(),
+        shot or source(),
         settings,
         seed=seed,
         take=0,
@@ -244,7 +247,7 @@ class StoppedAfter(Exception):  # noqa: N818 - an event, no error of anyone's
     """The test's own end of a run."""
 
 
-def stopped(folder: Path, settings: Settings, after: int) -> None:
+def stopped(folder: Path, settings: Settings, after: int, shot: Source | None = None) -> None:
     """A run that ends in the first step of interval `after`."""
 
     class Stopping(Report):
@@ -253,7 +256,7 @@ def stopped(folder: Path, settings: Settings, after: int) -> None:
                 raise StoppedAfter
 
     Infusion(
-        source(),
+        shot or source(),
         settings,
         seed=0,
         take=0,
@@ -275,3 +278,53 @@ def test_what_is_kept_between_intervals_is_at_the_next_one_s_noise_level(tmp_pat
     known = np.broadcast_to(shot.hole.numpy() == 0, rest.shape)
     count = int(known.sum())
     assert rest[known].var() == pytest.approx(1 - a, rel=4 * (2 / count) ** 0.5)
+
+
+WIDE = (40, 48)
+"""(height, width) of a clip that is larger than its hole and a margin."""
+
+
+def kept_sample(folder: Path, settings: Settings, shot: Source) -> np.ndarray:
+    """The first stage's sample as a run that ends after it leaves it."""
+    with pytest.raises(StoppedAfter):
+        stopped(folder, settings, 1, shot)
+    first = stages(shot, settings, seed=0, take=0)[0]
+    entry = Store(folder, on_damage=Report().warn).load(Kind.SAMPLE, first.sample.key)
+    assert entry is not None
+    return entry.tensors["x"]
+
+
+@pytest.mark.parametrize(
+    ("margin", "size"), [(0, (6, 6)), (4, (14, 14)), (20, (31, 31)), (99, WIDE)]
+)
+def test_sampling_looks_at_the_hole_and_a_margin(
+    tmp_path: Path, margin: int, size: tuple[int, int]
+) -> None:
+    """A box around the hole, cut off at the clip's edges; all else comes out as it went in."""
+    settings = replace(TINY, margin_pixels=margin)
+    shot = source(size=WIDE)
+    assert kept_sample(tmp_path, settings, shot).shape == (3, 3, *size)
+    filled, _ = run(tmp_path, settings=settings, shot=shot)
+    known = np.broadcast_to(shot.hole.numpy() == 0, filled.shape)
+    assert filled.shape == (3, 3, *WIDE)
+    assert np.array_equal(filled[known], shot.x_0.numpy()[known])
+    assert np.isfinite(filled).all()
+    assert filled[~known].std() > 0.0
+
+
+def test_the_whole_frame_is_sampled_where_all_of_it_is_worked_on(tmp_path: Path) -> None:
+    """As published, whatever the margin."""
+    settings = replace(TINY, margin_pixels=0, area=Area.FRAME)
+    assert kept_sample(tmp_path, settings, source(size=WIDE)).shape == (3, 3, *WIDE)
+
+
+def test_a_box_has_the_noise_of_its_place(tmp_path: Path) -> None:
+    """Known voxels of a sample are as noisy in a box as they are in the whole clip."""
+    shot = source(size=WIDE)
+    shot = replace(shot, hole=shot.hole.roll((9, 13), (-2, -1)), x_0=shot.x_0 * 0)
+    small = kept_sample(tmp_path / "box", replace(TINY, margin_pixels=4), shot)
+    large = kept_sample(tmp_path / "whole", replace(TINY, margin_pixels=99), shot)
+    box = (slice(None), slice(None), slice(14 - 4, 20 + 4), slice(18 - 4, 24 + 4))
+    known = np.broadcast_to(shot.hole.numpy() == 0, large.shape)[box]
+    assert np.array_equal(small[known], large[box][known])
+    assert small[known].std() > 0.0

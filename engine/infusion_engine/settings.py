@@ -277,6 +277,16 @@ def _check(settings: Settings) -> None:
             raise UsageError(
                 f"--set {key}={value}: expected {least:g} or more.", remedy="Choose a larger value."
             )
+    if settings.learning_rate == float("inf"):
+        raise UsageError(
+            f"--set learning_rate={settings.learning_rate}: expected a finite number.",
+            remedy="For instance --set learning_rate=0.01.",
+        )
+    if settings.ema > 1.0:
+        raise UsageError(
+            f"--set ema={settings.ema}: expected a share of the interval, from 0 to 1.",
+            remedy="For instance --set ema=0.1.",
+        )
     if settings.channels % 4:
         raise UsageError(
             f"--set channels={settings.channels}: expected a multiple of 4.",

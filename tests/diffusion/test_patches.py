@@ -75,7 +75,7 @@ def test_components_are_the_basis_times_the_patch(size: int) -> None:
 
 @SIZES
 def test_components_and_back_is_the_projection(size: int) -> None:
-    """Components survive the way to pixels and back, and what is lost is orthogonal to what is kept.
+    """Components survive the way to pixels and back, and what is lost is orthogonal to them.
 
     Nothing is lost of 2 x 2 patches, which have no more components than are kept.
     """
@@ -227,6 +227,17 @@ def test_a_clip_smaller_than_two_patches_has_smaller_ones() -> None:
     for side, size in ((16, 8), (15, 4), (8, 4), (7, 2), (2, 2)):
         clip = texture()[:, :, :side]
         assert choose_basis(clip, nothing_hidden(clip), least_sigma=100.0).size == size
+
+
+@pytest.mark.parametrize(("width", "size"), [(40, 8), (10, 8), (5, 4), (3, 2), (1, 2)])
+def test_a_thin_matte_has_small_patches(width: int, size: int) -> None:
+    """However noisy the interval: what is learnt is whole patches, and some have to fit into it."""
+    hole = torch.zeros(1, *SHAPE[1:])
+    hole[..., 13 : 13 + width] = 1.0  # a wire from top to bottom
+    clip = texture() * (1 - hole)
+    assert choose_basis(clip, hole, least_sigma=100.0).size == size
+    across = hole.transpose(-1, -2).contiguous()
+    assert choose_basis(clip, across, least_sigma=100.0).size == size
 
 
 @SIZES

@@ -268,3 +268,46 @@ def test_only_ancestral_sampling_adds_noise(sampler: Sampler, noisy: bool) -> No
         on_step=ignore,
     )[0]
     assert torch.equal(run(SOURCE), run(NoiseSource(seed=8, take=0))) is not noisy
+
+
+@pytest.mark.parametrize("corner", [(0, 0), (3, 0), (0, 5), (7, 9)])
+def test_noise_goes_by_place_not_by_what_is_looked_at(corner: tuple[int, int]) -> None:
+    """A box of the clip has the bits that the whole clip has there."""
+    top, left = corner
+    whole = SOURCE.at(10, torch.zeros(SHAPE))
+    box = SOURCE.at(10, torch.zeros(3, 6, 11, 13), corner)
+    assert torch.equal(box, whole[:, :, top : top + 11, left : left + 13])
+
+
+@pytest.mark.parametrize("sampler", list(Sampler))
+def test_sampling_a_box_equals_sampling_the_whole_there(sampler: Sampler) -> None:
+    """With a denoiser that looks at nothing but the voxel itself: the same bits."""
+    torch.manual_seed(4)
+    truth = torch.rand(3, 2, 20, 24)
+    hole = (torch.rand(1, 2, 20, 24) < 0.5).float()
+    rows, columns = slice(5, 14), slice(7, 19)
+
+    def sampled(scene: Scene) -> tuple[Tensor, Tensor]:
+        return sample_interval(
+            gaussian_oracle,
+            SOURCE.at(700, scene.x_0, scene.corner),
+            scene,
+            timesteps=(700, 400, 100),
+            then=50,
+            sampler=sampler,
+            source=SOURCE,
+            on_step=ignore,
+        )
+
+    whole = sampled(Scene(truth * (1 - hole), hole, -1.0, 1.0))
+    box = sampled(
+        Scene(
+            (truth * (1 - hole))[..., rows, columns],
+            hole[..., rows, columns],
+            -1.0,
+            1.0,
+            corner=(rows.start, columns.start),
+        )
+    )
+    for of_box, of_whole in zip(box, whole, strict=True):
+        assert torch.equal(of_box, of_whole[..., rows, columns])

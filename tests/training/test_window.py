@@ -35,11 +35,22 @@ def matte(shape: tuple[int, int, int] = (6, 32, 48)) -> Tensor:
 
 
 def draw(
-    settings: Settings, *, step: int = 0, fit_seed: int = 0, interval: Interval = SPAN
+    settings: Settings,
+    *,
+    step: int = 0,
+    fit_seed: int = 0,
+    interval: Interval = SPAN,
+    reach: int = 1,
 ) -> Window:
     """A window of the clip."""
     return draw_window(
-        clip(), matte(), settings=settings, interval=interval, fit_seed=fit_seed, step=step
+        clip(),
+        matte(),
+        settings=settings,
+        interval=interval,
+        fit_seed=fit_seed,
+        step=step,
+        reach=reach,
     )
 
 
@@ -113,7 +124,7 @@ def test_forward_noise_has_the_schedule_s_moments(interval: Interval) -> None:
     settings = replace(PAPER, window_frames=6)
     for step in range(4):
         window = draw_window(
-            x_0, nothing, settings=settings, interval=interval, fit_seed=0, step=step
+            x_0, nothing, settings=settings, interval=interval, fit_seed=0, step=step, reach=1
         )
         a, count = alpha_bar(int(window.t)), window.x_t.numel()
         values = window.x_t.double()
@@ -133,6 +144,7 @@ def test_each_window_of_a_batch_has_its_own_noise_level() -> None:
         interval=Interval(0, 300, 1000),
         fit_seed=0,
         step=0,
+        reach=1,
     )
     assert len(set(window.t.tolist())) > 1
     for x, t in zip(window.x_t.double(), window.t.tolist(), strict=True):
@@ -146,7 +158,11 @@ def test_published_timesteps_are_uniform_over_the_interval() -> None:
     """Every one of the fifty is drawn, low included and high not."""
     small = torch.zeros(3, 1, 16, 16)
     drawn = [
-        int(draw_window(small, small[:1], settings=PAPER, interval=SPAN, fit_seed=0, step=step).t)
+        int(
+            draw_window(
+                small, small[:1], settings=PAPER, interval=SPAN, fit_seed=0, step=step, reach=1
+            ).t
+        )
         for step in range(600)
     ]
     counts = np.bincount(drawn, minlength=1000)
@@ -162,7 +178,13 @@ def test_our_timesteps_stay_within_the_interval(index: int) -> None:
     hole = torch.zeros(1, 1, 16, 16)
     hole[..., :4, :4] = 1.0
     window = draw_window(
-        torch.zeros(3, 1, 16, 16), hole, settings=settings, interval=span, fit_seed=0, step=0
+        torch.zeros(3, 1, 16, 16),
+        hole,
+        settings=settings,
+        interval=span,
+        fit_seed=0,
+        step=0,
+        reach=1,
     )
     drawn = set(window.t.tolist())
     assert all(t in span for t in drawn)
@@ -178,7 +200,13 @@ def test_windows_reach_both_ends_of_the_clip() -> None:
     starts = set()
     for step in range(60):
         window = draw_window(
-            frames, torch.zeros(1, 6, 16, 16), settings=PAPER, interval=SPAN, fit_seed=0, step=step
+            frames,
+            torch.zeros(1, 6, 16, 16),
+            settings=PAPER,
+            interval=SPAN,
+            fit_seed=0,
+            step=step,
+            reach=1,
         )
         order = window.x_0[0, 0, :, 0, 0].tolist()
         assert order == [order[0] + i for i in range(4)]
@@ -194,7 +222,7 @@ def test_crops_show_all_of_the_plate_and_are_mirrored_half_of_the_time() -> None
     mirrored = []
     for step in range(60):
         across, down = (
-            draw_window(x, matte(), settings=DRAFT, interval=SPAN, fit_seed=0, step=step)
+            draw_window(x, matte(), settings=DRAFT, interval=SPAN, fit_seed=0, step=step, reach=1)
             for x in (columns, rows)
         )
         line = across.x_0[0, 0, 0, 0].tolist()
@@ -218,6 +246,7 @@ def test_conditioning_is_zero_under_matte_and_occluder(settings: Settings) -> No
             interval=SPAN,
             fit_seed=0,
             step=step,
+            reach=1,
         )
         assert torch.equal(window.conditioning, (1 - window.hole).expand_as(window.x_0))
 
@@ -230,10 +259,24 @@ def test_every_step_has_noise_of_its_own(settings: Settings) -> None:
     fields_ = torch.stack(
         [
             draw_window(
-                nothing, matte(), settings=settings, interval=span, fit_seed=0, step=step
+                nothing, matte(), settings=settings, interval=span, fit_seed=0, step=step, reach=1
             ).x_t.flatten()
             for span, step in zip(spans, (0, 1, 0), strict=True)
         ]
     )
     correlation = torch.corrcoef(fields_) - torch.eye(3)
     assert float(correlation.abs().max()) < 4.5 / fields_.shape[1] ** 0.5
+
+
+@pytest.mark.parametrize(
+    ("reach", "size", "batch"), [(1, (2, 16, 16), 4), (2, (4, 32, 32), 2), (4, (6, 32, 48), 1)]
+)
+def test_windows_that_reach_further_are_larger_and_fewer(
+    reach: int, size: tuple[int, int, int], batch: int
+) -> None:
+    """Wider, longer, up to the clip itself; the batch never has fewer than one."""
+    settings = replace(DRAFT, window_frames=2, batch=4)
+    window = draw(settings, reach=reach)
+    assert window.x_t.shape == (batch, 3, *size)
+    assert window.counted.shape == (batch, 1, *size)
+    assert draw(replace(settings, batch=1), reach=reach).x_t.shape[0] == 1

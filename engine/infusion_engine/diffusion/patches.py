@@ -27,6 +27,8 @@ PATCH_SIZES = (8, 4, 2)
 
 _HIDDEN = 0.5
 """A component is left out where its spread is below this share of the interval's least noise."""
+_LEAST_WHOLE = 1 / 4
+"""Least share of the hole in whole patches: only those are learnt, and a thin matte has none."""
 _LEAST_SPREAD = 1e-3  # of the encoded range: below any plate's noise
 
 
@@ -86,7 +88,9 @@ def plain_basis() -> PatchBasis:
 
 
 def choose_basis(x_0: Tensor, hole: Tensor, *, least_sigma: float) -> PatchBasis:
-    """The basis of the largest patches whose left-out components drown in the interval's noise.
+    """The basis of the largest patches that suit the interval's noise and the hole.
+
+    What their components leave out has to drown in the noise, and some have to fit into the hole.
 
     Args:
         x_0: (3, T, H, W) encoded clip.
@@ -94,12 +98,22 @@ def choose_basis(x_0: Tensor, hole: Tensor, *, least_sigma: float) -> PatchBasis
         least_sigma: noise per unit of signal at the interval's least noisy timestep.
     """
     for size in PATCH_SIZES[:-1]:
-        if min(x_0.shape[-2:]) < 2 * size:
+        if min(x_0.shape[-2:]) < 2 * size or _whole_share(hole, size) < _LEAST_WHOLE:
             continue
         basis = patch_basis(x_0, hole, size=size)
         if float(basis.rest) <= _HIDDEN * least_sigma:
             return basis
     return patch_basis(x_0, hole, size=PATCH_SIZES[-1])
+
+
+def _whole_share(hole: Tensor, size: int) -> float:
+    """Share of the hole that whole patches hold, on average over where their grid may begin.
+
+    1 for a clip with no hole.
+    """
+    hidden = float(hole.sum())
+    whole = -F.max_pool2d(-hole[0], size, stride=1)  # 1 where a patch could stand
+    return float(whole.sum()) / hidden if hidden > 0.0 else 1.0
 
 
 def patch_basis(x_0: Tensor, hole: Tensor, *, size: int) -> PatchBasis:
