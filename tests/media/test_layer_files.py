@@ -38,7 +38,9 @@ class OnePlate:
 def write_exr_plate(path: Path, dtype: type = np.float16) -> Path:
     """A frame of random pixels."""
     rng = np.random.default_rng(5)
-    channels = {name: rng.random((HEIGHT, WIDTH)).astype(dtype) for name in "RGBA"}
+    channels: dict[str, np.ndarray] = {
+        name: rng.random((HEIGHT, WIDTH)).astype(dtype) for name in "RGBA"
+    }
     header = {"type": OpenEXR.scanlineimage, "compression": OpenEXR.ZIP_COMPRESSION}
     OpenEXR.File(header, channels).write(str(path))
     return path
