@@ -138,12 +138,16 @@ def test_our_loss_weighs_components_by_their_spread(size: int) -> None:
     """Small squared errors over c_out^2, times spread over the mean spread, of whole patches."""
     window = window_of(DRAFT, size, 3)
     torch.manual_seed(0)
-    guess = window.x_0 + 2e-2 * torch.randn_like(window.x_0)
+    model = guessing(DRAFT, window.x_0, size)
+    assert isinstance(model, ResidualDenoiser)
+    c_out = model.scalings(window.t)[1]
+    z = 0.05 * c_out * torch.randn_like(model.patches.components(window.x_0))
+    guess = window.x_0 + model.patches.pixels(z)  # small beside c_out
     model = guessing(DRAFT, guess, size)
     assert isinstance(model, ResidualDenoiser)
     height, width = (side // size * size for side in window.x_0.shape[-2:])
     error = to_patches((guess - window.x_0)[..., :height, :width], size).double()
-    z = torch.einsum("kc,bcthw->kbthw", model.patches.basis.flatten(1).double(), error)
+    found = torch.einsum("kc,bcthw->kbthw", model.patches.basis.flatten(1).double(), error)
     whole = to_patches(window.counted[..., :height, :width], size).amin(1) == 1.0  # (B, T, ., .)
     assert bool(whole.any())
     spread = model.patches.spread.double()
@@ -151,6 +155,6 @@ def test_our_loss_weighs_components_by_their_spread(size: int) -> None:
     for k in range(len(spread)):
         noise = model.sigma(window.t).double()[:, 0]  # (B, 1, 1, 1)
         c_out_squared = spread[k] ** 2 * noise**2 / (spread[k] ** 2 + noise**2)
-        terms.append((z[k] ** 2 / c_out_squared * spread[k] / spread.mean())[whole].mean())
+        terms.append((found[k] ** 2 / c_out_squared * spread[k] / spread.mean())[whole].mean())
     expected = torch.stack(terms).mean()
     assert float(window_loss(model, window, DRAFT)) == pytest.approx(float(expected), rel=5e-3)
