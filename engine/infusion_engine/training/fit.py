@@ -20,6 +20,7 @@ from infusion_engine.training.rough import roughly_filled
 from infusion_engine.training.window import Window, draw_window
 
 _WARM_UP = 0.05  # share of an interval's steps over which the learning rate rises
+_OUTLIER = 2.0  # deviations of a component beyond which its error counts linearly
 _LOSS_MEMORY = 0.98  # how much of the reported loss is the past
 
 
@@ -128,7 +129,10 @@ def window_loss(model: Model, window: Window, settings: Settings) -> Tensor:
     z = patches.components(padded(error, patches.size))  # (B, 12, T, H/P, W/P)
     # Between the plain loss, which hears flat colour alone, and one that hears all alike.
     weight = patches.spread / patches.spread.mean()  # (12,)
-    squares = (z / c_out).pow(2) * weight[None, :, None, None, None] * whole
+    # Quadratic up to _OUTLIER deviations and linear beyond (pseudo-Huber, Charbonnier et al. 1997):
+    # a flame's rare edges would otherwise drown all that is dark between them.
+    bent = 2.0 * _OUTLIER**2 * (torch.sqrt(1.0 + (z / (c_out * _OUTLIER)) ** 2) - 1.0)
+    squares = bent * weight[None, :, None, None, None] * whole
     mean: Tensor = squares.sum() / (whole.sum() * z.shape[1]).clamp(min=1.0)
     return mean
 
