@@ -39,6 +39,8 @@ HOLE = 32  # pixels each way
 PUBLISHED_WINDOW = (4, 64, 64)
 """Frames, rows and columns of the published network's small window."""
 SEED = 0
+BUSY = 0.75
+"""Load for each core before the run, above which the figures say more of others than of us."""
 
 Step = Callable[[], object]
 
@@ -178,6 +180,7 @@ def result(device: torch.device) -> dict[str, Any]:
         "rounds": ROUNDS,
         "runs": runs,
         "load_before": round(before, 2),
+        "busy_machine": before > BUSY * (os.cpu_count() or 1),
         "commit": commit.stdout.strip(),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "device": f"{device}, {name}, {os.cpu_count()} cores, {platform.system()}",
