@@ -2,8 +2,8 @@
 
 Convolutions normalised per output channel, magnitude-preserving SiLU and sums follow Karras et
 al. 2024 (EDM2, arXiv 2312.02696, section 2.3 and equations 66, 81 and 88); the preconditioning
-follows EDM (arXiv 2206.00364, table 1). Pixels enter in 2 x 2 patches, so that no convolution but
-the last runs at full resolution: 78 % of the published network's arithmetic is spent there.
+follows EDM (arXiv 2206.00364, table 1). Pixels enter as components of square patches, so that
+no convolution runs at full resolution: 78 % of the published network's arithmetic is spent there.
 """
 
 from __future__ import annotations
@@ -81,7 +81,9 @@ class ResidualUNet(nn.Module):
 
     def __init__(self, *, channels: int) -> None:
         super().__init__()
-        half, quarter, eighth = channels, channels * 3 // 2, channels * 2  # widths at 1/2, 1/4, 1/8
+        # Widths at one, two and four patches a step: half, quarter and eighth of the size when
+        # patches are the smallest.
+        half, quarter, eighth = channels, channels * 3 // 2, channels * 2
         self.stem = Convolution(INPUTS, half, (3, 3, 3))
         self.down_half = Block(half, half)
         self.down_quarter = Block(half, quarter)
@@ -92,10 +94,10 @@ class ResidualUNet(nn.Module):
         self.last = nn.Conv3d(half, COMPONENTS, 3, padding=1)
 
     def forward(self, x: Tensor, level: Tensor) -> Tensor:
-        """(B, INPUTS, T, H/2, W/2), (B, LEVEL_CHANNELS) -> (B, COMPONENTS, T, H/2, W/2)."""
-        half = self.down_half(self.stem(x), level)  # (B, c, T, H/2, W/2)
-        quarter = self.down_quarter(F.avg_pool3d(half, (1, 2, 2)), level)  # (B, 3c/2, T, H/4, W/4)
-        x = self.down_eighth(F.avg_pool3d(quarter, (1, 2, 2)), level)  # (B, 2c, T, H/8, W/8)
+        """(B, INPUTS, T, h, w), (B, LEVEL_CHANNELS) -> (B, COMPONENTS, T, h, w), in patches."""
+        half = self.down_half(self.stem(x), level)  # (B, c, T, h, w)
+        quarter = self.down_quarter(F.avg_pool3d(half, (1, 2, 2)), level)  # (B, 3c/2, T, h/2, w/2)
+        x = self.down_eighth(F.avg_pool3d(quarter, (1, 2, 2)), level)  # (B, 2c, T, h/4, w/4)
         x = self.up_eighth(x, level)
         x = self.up_quarter(torch.cat([doubled(x), quarter], dim=1), level)
         x = self.up_half(torch.cat([doubled(x), half], dim=1), level)

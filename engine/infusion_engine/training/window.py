@@ -23,7 +23,7 @@ class Window:
     """A batch of training windows of one size, on the device."""
 
     x_0: Tensor
-    """(B, 3, T, H, W), encoded plate, 0 under the user's matte."""
+    """(B, 3, T, H, W), encoded plate; under the user's matte what it was handed."""
     x_t: Tensor
     """(B, 3, T, H, W), x_0 with noise."""
     conditioning: Tensor
@@ -49,7 +49,7 @@ def draw_window(
     """The windows of one optimiser step: a function of (fit seed, interval, step) and the clip.
 
     Args:
-        x_0: (3, T, H, W) encoded clip, 0 under the matte.
+        x_0: (3, T, H, W) encoded clip; under the matte 0 (as published) or a rough fill.
         hole: (1, T, H, W) float, the user's matte (and whatever else is not known).
         settings: window, crop and batch sizes, and the objective.
         interval: timesteps to draw from.
