@@ -25,14 +25,13 @@ COMPONENTS = 12
 PATCH_SIZES = (8, 4, 2)
 """Sides of the square patches to choose from, in pixels."""
 
-_HIDDEN = 0.1
-"""A component may be left out where its spread is below this share of the interval's least noise.
-
-One such component is lost in the noise; a hundred of them are texture: at 0.5 the fill of a fire
-showed its patches.
-"""
+_HIDDEN = 0.5
+"""A component is left out where its spread is below this share of the interval's least noise."""
 _LEAST_WHOLE = 1 / 4
 """Least share of the hole in whole patches: only those are learnt, and a thin matte has none."""
+_OUTLIERS = 0.001
+"""Share of patches, at either end, whose components are not taken for the shot's range."""
+
 _LEAST_SPREAD = 1e-3  # of the encoded range: below any plate's noise
 
 
@@ -48,6 +47,10 @@ class PatchBasis:
     """(12,) deviation of each component."""
     fine: Tensor
     """(12,) deviation of each component from its mean over a 3 x 3 x 3 neighbourhood."""
+    lowest: Tensor
+    """(12,) least value of each component that the shot knows, outliers apart."""
+    highest: Tensor
+    """(12,) largest value of each component that the shot knows, outliers apart."""
     rest: Tensor
     """() deviation of what the components leave out; 0 when they leave out nothing."""
 
@@ -58,8 +61,7 @@ class PatchBasis:
 
     def to(self, device: torch.device) -> PatchBasis:
         """The same basis on another device."""
-        tensors = (self.mean, self.basis, self.spread, self.fine, self.rest)
-        return PatchBasis(*(tensor.to(device) for tensor in tensors))
+        return PatchBasis(**{name: tensor.to(device) for name, tensor in vars(self).items()})
 
     def components(self, x: Tensor) -> Tensor:
         """(B, 3, T, H, W) deviations from the mean patch -> (B, 12, T, H/P, W/P), float32."""
@@ -87,6 +89,8 @@ def plain_basis() -> PatchBasis:
         basis=torch.eye(COMPONENTS).reshape(COMPONENTS, COLOURS, size, size),
         spread=torch.ones(COMPONENTS),
         fine=torch.ones(COMPONENTS),
+        lowest=torch.full((COMPONENTS,), -torch.inf),
+        highest=torch.full((COMPONENTS,), torch.inf),
         rest=torch.zeros(()),
     )
 
@@ -138,6 +142,7 @@ def patch_basis(x_0: Tensor, hole: Tensor, *, size: int) -> PatchBasis:
     rest = left_out.amax().sqrt() if len(left_out) else torch.zeros(())
     mean = seen.mean(1)
     z = torch.einsum("kc,cthw->kthw", basis, patches - mean[:, None, None, None])
+    along = z[:, known] if bool(known.any()) else z.flatten(1)  # (12, N)
     inner = -F.max_pool3d(-known[None].double(), 3, 1, 1)[0] > 0
     detail = (z - smoothed(z[None])[0])[:, inner] if bool(inner.any()) else z.flatten(1)
     return PatchBasis(
@@ -145,8 +150,16 @@ def patch_basis(x_0: Tensor, hole: Tensor, *, size: int) -> PatchBasis:
         basis=basis.reshape(COMPONENTS, COLOURS, size, size).float(),
         spread=variances[:COMPONENTS].sqrt().float(),
         fine=detail.pow(2).mean(1).sqrt().clamp(min=_LEAST_SPREAD).float(),
+        lowest=_ranked(along, _OUTLIERS),
+        highest=_ranked(along, 1.0 - _OUTLIERS),
         rest=rest.float(),
     )
+
+
+def _ranked(values: Tensor, share: float) -> Tensor:
+    """(12, N) -> (12,) float32: the value below which `share` of each row lies."""
+    place = round(share * (values.shape[1] - 1))
+    return values.sort(dim=1).values[:, place].float()
 
 
 def smoothed(z: Tensor) -> Tensor:

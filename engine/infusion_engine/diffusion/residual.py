@@ -145,7 +145,12 @@ class ResidualDenoiser(nn.Module):
         c_skip, c_out = self.scalings(t)
         rest = noisy - self.patches.pixels(z)
         keep = self.patches.rest**2 / (self.patches.rest**2 + sigma**2)
-        x_0 = mean + self.patches.pixels(c_skip * z + c_out * correction.float()) + keep * rest
+        z_0 = c_skip * z + c_out * correction.float()
+        if not self.training:
+            # The known range of colours is wide; that of each component is not. Without this a
+            # slight excess of colour over a large hole grows from step to step.
+            z_0 = z_0.clamp(_wide(self.patches.lowest), _wide(self.patches.highest))
+        x_0 = mean + self.patches.pixels(z_0) + keep * rest
         return x_0[..., :height, :width]
 
     def _features(
