@@ -80,7 +80,9 @@ def test_an_unfitted_network_is_the_wiener_filter(
     x_t = math.sqrt(a) * clip + math.sqrt(1 - a) * torch.randn(SHAPE)
     hole = torch.ones(1, 1, *SHAPE[1:])
     with torch.no_grad():
-        found = unfitted(patches)(x_t[None], torch.zeros(1, *SHAPE), hole, torch.tensor([t]))
+        # Fitting does not clip components to the known range; sampling does.
+        model = unfitted(patches).train()
+        found = model(x_t[None], torch.zeros(1, *SHAPE), hole, torch.tensor([t]))
     rows = patches.basis.flatten(1).double()  # (12, 3PP)
     # The same filter as a matrix on whole patches, made from a complete basis.
     spread, rest = patches.spread.double(), float(patches.rest)
@@ -236,3 +238,17 @@ def test_normalised_weights_have_unit_mean_square() -> None:
     assert torch.allclose(normalised(found), found, rtol=1e-4)
     cosine = torch.cosine_similarity(found.flatten(1), weight.flatten(1))
     assert torch.allclose(cosine, torch.ones(5), atol=1e-5)
+
+
+def test_sampling_keeps_every_component_within_the_known_range(
+    clip: Tensor, patches: PatchBasis
+) -> None:
+    """However far x_t strays, predicted patches have no component that the shot does not know."""
+    hole = torch.ones(1, 1, *SHAPE[1:])
+    model = unfitted(patches).eval()
+    with torch.no_grad():
+        found = model(50.0 * clip[None], torch.zeros(1, *SHAPE), hole, torch.tensor([5]))
+    z = patches.components(found - patches.tiled_mean(found)).flatten(2)  # (1, 12, N)
+    assert bool((z.amax(2) <= patches.highest + 1e-3).all())
+    assert bool((z.amin(2) >= patches.lowest - 1e-3).all())
+    assert bool((z.amax(2) >= patches.highest - 1e-3).any())
