@@ -11,8 +11,8 @@ import numpy as np
 from infusion_engine.media.box import Box
 from infusion_engine.settings import Area, Settings
 
-ALIGNMENT = 16
-"""Worked sizes are multiples of this: what the deepest network halves away."""
+ALIGNMENT = 8
+"""Worked sizes are multiples of this: what the published network halves away; ours takes any."""
 
 
 @dataclass(frozen=True)
