@@ -1,4 +1,4 @@
-"""The chain of intervals: fit or find, sample or find, noisiest first, until the hole is filled.
+"""One run over one shot: fit or find, sample or find, coarsest and noisiest first.
 
 Fits depend on the plate alone and go on from one another; samples go down through them. Whatever
 the cache holds is not done again, and what is done is in the cache before the next thing begins,
@@ -17,22 +17,19 @@ from torch import Tensor
 
 from infusion_engine import __version__
 from infusion_engine.cache.entry import Kind
-from infusion_engine.cache.key import FitIdentity, SampleIdentity, Started
 from infusion_engine.cache.store import Store
+from infusion_engine.chain import FIT_SEED, Named, Stage, stages
 from infusion_engine.diffusion.denoise import Model, build, initialise, load_state, precise
-from infusion_engine.diffusion.interval import Interval, intervals, sampling_timesteps
-from infusion_engine.diffusion.sample import NoiseSource, Scene, sample_interval
+from infusion_engine.diffusion.guess import smooth_guess
+from infusion_engine.diffusion.interval import top_timestep
+from infusion_engine.diffusion.pyramid import PyramidLevel, detail_spread, doubled, levels
+from infusion_engine.diffusion.sample import NoiseSource, Scene, noised, sample_interval
+from infusion_engine.diffusion.schedule import T
 from infusion_engine.progress import Report
-from infusion_engine.settings import Area, Settings, described
+from infusion_engine.settings import Area, Settings
 from infusion_engine.training.fit import FitState, fit_interval
+from infusion_engine.training.window import Ground, lay_ground
 
-FIT_SEED = 0
-"""Fits do not depend on the job's seed: another seed is another sample from the same fits."""
-
-LEVEL = 0
-"""The only resolution level there is so far."""
-
-_SAMPLING_SETTINGS = ("sampling_steps", "sampler", "margin_pixels")
 _BACKWARD_COST = 3  # a training step costs about three forward passes over the same voxels
 
 
@@ -54,55 +51,6 @@ class Source:
     """The encoding's parameters."""
 
 
-@dataclass(frozen=True)
-class Stage:
-    """One interval and what its fit and its sample are called in the cache."""
-
-    interval: Interval
-    timesteps: tuple[int, ...]
-    then: int
-    """The next interval's first timestep; -1 after the last."""
-    fit: FitIdentity
-    sample: SampleIdentity
-
-
-def stages(source: Source, settings: Settings, *, seed: int, take: int) -> tuple[Stage, ...]:
-    """Every interval with the identities of its fit and sample, noisiest first."""
-    numbers = described(settings)
-    sampler = {name: numbers.pop(name) for name in _SAMPLING_SETTINGS}
-    precision = str(numbers.pop("precision"))
-    network = {"kind": numbers.pop("network"), "channels": numbers.pop("channels")}
-    spans = intervals(settings.intervals, settings.spacing)
-    chain: list[Stage] = []
-    parent: str | None = None
-    noisier: str | None = None
-    for interval, following in zip(spans, (*spans[1:], None), strict=True):
-        fit = FitIdentity(
-            clip=source.clip,
-            encoding=source.encoding,
-            network=network,
-            training=numbers,
-            precision=precision,
-            fit_seed=FIT_SEED,
-            level=LEVEL,
-            interval=(interval.low, interval.high),
-            started=Started.SCRATCH if parent is None else Started.PREVIOUS,
-            parent=parent,
-        )
-        sample = SampleIdentity(fit=fit.key, seed=seed, take=take, sampler=sampler, noisier=noisier)
-        chain.append(
-            Stage(
-                interval=interval,
-                timesteps=sampling_timesteps(interval, settings.sampling_steps),
-                then=-1 if following is None else following.high - 1,
-                fit=fit,
-                sample=sample,
-            )
-        )
-        parent, noisier = fit.key, sample.key
-    return tuple(chain)
-
-
 class Infusion:
     """One run of the chain over one shot; `run` gives the filled clip."""
 
@@ -121,15 +69,26 @@ class Infusion:
         self.settings = settings
         self.store = store
         self.report = report
-        self.noise = NoiseSource(seed=seed, take=take, level=LEVEL)
-        self.stages = stages(source, settings, seed=seed, take=take)
-        self.place = _sampled_place(source.hole, settings)
+        self.seed, self.take = seed, take
+        self.levels = levels(
+            source.x_0, source.hole, coarsest_hole_pixels=settings.coarsest_hole_pixels
+        )
+        self.grounds = [lay_ground(one, i, settings) for i, one in enumerate(self.levels)]
+        named = Named(
+            clip=source.clip,
+            encoding=source.encoding,
+            tops=tuple(_top(ground) for ground in self.grounds),
+            seed=seed,
+            take=take,
+        )
+        self.stages = stages(named, settings)
+        self.places = [_sampled_place(one.hole, settings) for one in self.levels]
         self.model: Model = build(settings.network, channels=settings.channels)
         self.model.to(source.x_0.device)
         self._loaded = -1  # index of the stage whose fit the model holds
         self._carried: Mapping[str, Tensor] = {}
         self._told: set[int] = set()
-        self._work = _Work(source, settings, self.stages, report)
+        self._work = _Work(self.levels, self.places, self.stages, report)
         self._machine = _machine(source.x_0.device, threads)
 
     @property
@@ -150,20 +109,46 @@ class Infusion:
         for index in range(finished + 1, len(self.stages)):
             self._fit(index)
             x = self._sample(index, x)
-            if index > 0:
-                self.store.drop(Kind.SAMPLE, self.stages[index - 1].sample.key)
-        assert x is not None  # there is at least one interval  # noqa: S101 - internal invariant
-        filled = self.source.x_0.clone()
-        filled[:, :, *self.place] = x
-        return filled.cpu().numpy()
+            self._drop_before(index)
+        if x is None:
+            raise AssertionError("a chain has at least one interval")
+        return self._whole(len(self.levels) - 1, x).cpu().numpy()
 
     def _latest_sample(self) -> tuple[int, Tensor | None]:
-        """(index of the least noisy interval whose sample is at hand, the sample)."""
+        """(index of the last sample at hand that can be gone on from, the sample)."""
         for index in reversed(range(len(self.stages))):
             entry = self.store.load(Kind.SAMPLE, self.stages[index].sample.key)
-            if entry is not None:
+            if entry is None:
+                continue
+            ended = self.stages[index].then < 0
+            if ended or self.stages[index].level == 0 or self._coarse(index) is not None:
                 return index, self._on_device(entry.tensors["x"])
         return -1, None
+
+    def _coarse(self, index: int) -> Tensor | None:
+        """The coarser level's filled clip that stage `index` adds detail to, if it is at hand."""
+        level = self.stages[index].level - 1
+        last = max(i for i, stage in enumerate(self.stages) if stage.level == level)
+        entry = self.store.load(Kind.SAMPLE, self.stages[last].sample.key)
+        return None if entry is None else self._whole(level, self._on_device(entry.tensors["x"]))
+
+    def _whole(self, level: int, x: Tensor) -> Tensor:
+        """(3, T, H, W): a level's clip with the sampled place put in."""
+        filled = self.levels[level].x_0.clone()
+        filled[:, :, *self.places[level]] = x
+        return filled
+
+    def _drop_before(self, index: int) -> None:
+        """Drop what the sample of stage `index` supersedes.
+
+        Within a level that is the sample before; what a finer level begins with is needed until
+        that level is done.
+        """
+        for before, stage in enumerate(self.stages[:index]):
+            same = stage.level == self.stages[index].level and before == index - 1
+            coarser_done = self.stages[index].then < 0 and stage.level < self.stages[index].level
+            if same or coarser_done:
+                self.store.drop(Kind.SAMPLE, stage.sample.key)
 
     def _fit(self, index: int) -> None:
         """See to it that the model holds the fit of stage `index`: from the cache, or fitted."""
@@ -202,9 +187,8 @@ class Infusion:
         self._loaded = -1
         return fit_interval(
             self.model,
-            self.source.x_0,
-            self.source.hole,
-            settings=self.settings,
+            self.grounds[self.stages[index].level],
+            settings=self.stages[index].settings,
             interval=self.stages[index].interval,
             fit_seed=FIT_SEED,
             carried=self._carried,
@@ -235,9 +219,11 @@ class Infusion:
             entry = self.store.load(Kind.SAMPLE, key)
             if entry is not None:
                 return self._on_device(entry.tensors["x"])
-            scene = self._scene()
-            if x is None:
-                x = self.noise.at(stage.timesteps[0], scene.x_0, scene.corner)
+            noise = NoiseSource(seed=self.seed, take=self.take, level=stage.level)
+            scene = self._scene(index)
+            begins = index == 0 or self.stages[index - 1].level < stage.level
+            if x is None or begins:
+                x = noised(scene, noise, stage.timesteps[0])
             with precise(self.settings.precision, x.device):
                 x, x_0 = sample_interval(
                     self.model,
@@ -246,10 +232,10 @@ class Infusion:
                     timesteps=stage.timesteps,
                     then=stage.then,
                     sampler=self.settings.sampler,
-                    source=self.noise,
+                    source=noise,
                     on_step=lambda step: self._work.sampled(index, step),
                 )
-            # The last interval's predicted x_0 is the result, as published.
+            # The last interval's predicted x_0 is the level's result, as published.
             result = x_0 if stage.then < 0 else x
             self.store.save(
                 Kind.SAMPLE,
@@ -259,14 +245,23 @@ class Infusion:
             )
             return result
 
-    def _scene(self) -> Scene:
-        """The part of the clip that is sampled."""
-        source, (rows, columns) = self.source, self.place
+    def _scene(self, index: int) -> Scene:
+        """The part of the level's clip that is sampled, and what is to be added to."""
+        number = self.stages[index].level
+        level, (rows, columns) = self.levels[number], self.places[number]
+        if number == 0:
+            guess = smooth_guess(level.x_0[None], level.hole[None])[0]
+        else:
+            coarse = self._coarse(index)
+            if coarse is None:
+                raise AssertionError("the coarser level was sampled, or found, before this one")
+            guess = doubled(coarse, level.size)
         return Scene(
-            x_0=source.x_0[:, :, rows, columns],
-            hole=source.hole[:, :, rows, columns],
-            lowest=source.lowest,
-            highest=source.highest,
+            x_0=level.x_0[:, :, rows, columns],
+            hole=level.hole[:, :, rows, columns],
+            lowest=self.source.lowest,
+            highest=self.source.highest,
+            guess=guess[:, :, rows, columns],
             corner=(rows.start, columns.start),
         )
 
@@ -292,31 +287,40 @@ class _Work:
     """How much of the whole is done, in voxels seen by the network, as progress of one phase."""
 
     def __init__(
-        self, source: Source, settings: Settings, chain: tuple[Stage, ...], report: Report
+        self,
+        sizes: tuple[PyramidLevel, ...],
+        places: list[tuple[slice, slice]],
+        chain: tuple[Stage, ...],
+        report: Report,
     ) -> None:
         self.report = report
-        frames, height, width = source.hole.shape[1:]
-        rows, columns = _sampled_place(source.hole, settings)
-        side = settings.crop_pixels
-        crop = min(side, height) * min(side, width) if side else height * width
-        window = min(settings.window_frames, frames) * crop * settings.batch
-        self.fit_step = _BACKWARD_COST * window
-        self.sample_step = frames * (rows.stop - rows.start) * (columns.stop - columns.start)
-        self.fit_steps = settings.steps_per_interval
         self.starts: list[int] = []
-        total = 0
+        self.fit_step: list[int] = []
+        self.fit_steps: list[int] = []
+        self.sample_step: list[int] = []
+        self.total = 0
         for stage in chain:
-            self.starts.append(total)
-            total += self.fit_step * self.fit_steps + self.sample_step * len(stage.timesteps)
-        self.total = total
+            own, frames = stage.settings, sizes[stage.level].hole.shape[1]
+            height, width = sizes[stage.level].size
+            rows, columns = places[stage.level]
+            side = own.crop_pixels or max(height, width)
+            window = min(own.window_frames, frames) * min(side, height) * min(side, width)
+            self.starts.append(self.total)
+            self.fit_step.append(_BACKWARD_COST * window * own.batch)
+            self.fit_steps.append(own.steps_per_interval)
+            across, down = columns.stop - columns.start, rows.stop - rows.start
+            self.sample_step.append(frames * across * down)
+            self.total += self.fit_step[-1] * own.steps_per_interval
+            self.total += self.sample_step[-1] * len(stage.timesteps)
 
     def fitted(self, index: int, step: int, loss: float) -> None:
         """`step` optimiser steps of stage `index` are done."""
-        self._tell(index, self.fit_step * step, loss=loss)
+        self._tell(index, self.fit_step[index] * step, loss=loss)
 
     def sampled(self, index: int, step: int) -> None:
         """`step` denoiser evaluations of stage `index` are done."""
-        self._tell(index, self.fit_step * self.fit_steps + self.sample_step * step)
+        fitted = self.fit_step[index] * self.fit_steps[index]
+        self._tell(index, fitted + self.sample_step[index] * step)
 
     def _tell(self, index: int, within: int, **figures: float) -> None:
         self.report.progress(
@@ -327,6 +331,13 @@ class _Work:
             intervals=len(self.starts),
             **figures,
         )
+
+
+def _top(ground: Ground) -> int:
+    """One past the noisiest timestep of a level: T, or where its detail is drowned."""
+    if ground.guess is None:
+        return T
+    return top_timestep(detail_spread(PyramidLevel(ground.x_0, ground.hole), ground.x_0))
 
 
 def _sampled_place(hole: Tensor, settings: Settings) -> tuple[slice, slice]:

@@ -40,6 +40,15 @@ class Objective(str, Enum):
     """Only pixels that the network cannot copy: those under the invented occluder."""
 
 
+class Optimiser(str, Enum):
+    """How weights are moved."""
+
+    ADAM = "adam"
+    """Adam for every weight, as published."""
+    MUON = "muon"
+    """Muon for the convolutions, Adam for the rest; needs network=residual."""
+
+
 class Schedule(str, Enum):
     """The learning rate over one interval."""
 
@@ -56,6 +65,8 @@ class Sampler(str, Enum):
     """The DDPM posterior: noise is added at every step."""
     DETERMINISTIC = "deterministic"
     """DDIM with eta 0: only the starting noise chooses the sample."""
+    MULTISTEP = "multistep"
+    """DPM-Solver++(2M) in its stochastic form: long steps keep the texture's energy."""
 
 
 class Area(str, Enum):
@@ -82,14 +93,22 @@ class Settings:
     """Which denoiser is fitted."""
     channels: int
     """Features at the full working resolution."""
+    coarsest_hole_pixels: int
+    """Halve the clip until the hole is no wider than this in pixels; 0 works at one size."""
     intervals: int
-    """Number of noise intervals, each with a fit of its own."""
+    """Number of noise intervals at the coarsest size, each with a fit of its own."""
     spacing: Spacing
     """How timesteps are shared among intervals."""
     steps_per_interval: int
     """Optimiser updates for one interval."""
     sampling_steps: int
     """Denoiser evaluations for one interval when sampling."""
+    detail_intervals: int
+    """As intervals, at each finer size."""
+    detail_steps_per_interval: int
+    """As steps_per_interval, at each finer size."""
+    detail_sampling_steps: int
+    """As sampling_steps, at each finer size."""
     sampler: Sampler
     """How a sample moves from one noise level to the next."""
     window_frames: int
@@ -98,6 +117,8 @@ class Settings:
     """Side of the square training crop at working size; 0 trains on the whole region."""
     batch: int
     """Training windows in one optimiser update."""
+    optimiser: Optimiser
+    """How weights are moved."""
     learning_rate: float
     """Peak learning rate."""
     schedule: Schedule
@@ -123,14 +144,19 @@ PRESETS: Mapping[str, Settings] = {
     "paper": Settings(
         network=Network.PUBLISHED,
         channels=32,
+        coarsest_hole_pixels=0,
         intervals=20,
         spacing=Spacing.TIMESTEP,
         steps_per_interval=10_000,
         sampling_steps=50,
+        detail_intervals=20,
+        detail_steps_per_interval=10_000,
+        detail_sampling_steps=50,
         sampler=Sampler.ANCESTRAL,
         window_frames=20,
         crop_pixels=0,
         batch=1,
+        optimiser=Optimiser.ADAM,
         learning_rate=1e-4,
         schedule=Schedule.CONSTANT,
         objective=Objective.KNOWN,
@@ -145,14 +171,19 @@ PRESETS: Mapping[str, Settings] = {
     "standard": Settings(
         network=Network.RESIDUAL,
         channels=48,
-        intervals=5,
+        coarsest_hole_pixels=32,
+        intervals=4,
         spacing=Spacing.LOG_SNR,
         steps_per_interval=4_000,
-        sampling_steps=20,
-        sampler=Sampler.ANCESTRAL,
+        sampling_steps=24,
+        detail_intervals=2,
+        detail_steps_per_interval=1_500,
+        detail_sampling_steps=16,
+        sampler=Sampler.MULTISTEP,
         window_frames=12,
         crop_pixels=48,
-        batch=16,
+        batch=8,
+        optimiser=Optimiser.MUON,
         learning_rate=1e-2,
         schedule=Schedule.WARMUP_COSINE,
         objective=Objective.OCCLUDER,
@@ -167,25 +198,42 @@ PRESETS: Mapping[str, Settings] = {
     "draft": Settings(
         network=Network.RESIDUAL,
         channels=32,
-        intervals=5,
+        coarsest_hole_pixels=32,
+        intervals=4,
         spacing=Spacing.LOG_SNR,
-        steps_per_interval=500,
-        sampling_steps=10,
-        sampler=Sampler.ANCESTRAL,
+        steps_per_interval=600,
+        sampling_steps=16,
+        detail_intervals=2,
+        detail_steps_per_interval=200,
+        detail_sampling_steps=10,
+        sampler=Sampler.MULTISTEP,
         window_frames=8,
-        crop_pixels=32,
-        batch=4,
+        crop_pixels=40,
+        batch=1,
+        optimiser=Optimiser.MUON,
         learning_rate=1e-2,
         schedule=Schedule.WARMUP_COSINE,
         objective=Objective.OCCLUDER,
         ema=0.1,
         area=Area.MATTE,
         context_pixels=96,
-        margin_pixels=32,
+        margin_pixels=24,
         working_size=(432, 240),
         precision=Precision.BF16,
     ),
 }
+
+
+def at_level(settings: Settings, level: int) -> Settings:
+    """The settings of one pyramid level (0 for the coarsest): `detail_*` stand in for the rest."""
+    if level == 0:
+        return settings
+    return replace(
+        settings,
+        intervals=settings.detail_intervals,
+        steps_per_interval=settings.detail_steps_per_interval,
+        sampling_steps=settings.detail_sampling_steps,
+    )
 
 
 def overridden(settings: Settings, changes: Mapping[str, str]) -> Settings:
@@ -256,9 +304,13 @@ def _example(like: Any) -> str:
 # Smallest value that makes sense, by setting.
 _LEAST: Mapping[str, float] = {
     "channels": 4,
+    "coarsest_hole_pixels": 0,
     "intervals": 1,
     "steps_per_interval": 1,
     "sampling_steps": 1,
+    "detail_intervals": 1,
+    "detail_steps_per_interval": 1,
+    "detail_sampling_steps": 1,
     "window_frames": 1,
     "crop_pixels": 0,
     "batch": 1,
@@ -297,6 +349,18 @@ def _check(settings: Settings) -> None:
             f"{settings.intervals} intervals of {settings.sampling_steps} sampling steps are more "
             "than the 1000 timesteps there are.",
             remedy="Lower --set intervals or --set sampling_steps.",
+        )
+    if settings.detail_intervals > 50 or settings.detail_sampling_steps > 1000:
+        raise UsageError(
+            f"--set detail_intervals={settings.detail_intervals}, detail_sampling_steps="
+            f"{settings.detail_sampling_steps}: expected at most 50 intervals of 1000 steps.",
+            remedy="The preset draft has 2 of 10.",
+        )
+    if settings.optimiser is Optimiser.MUON and settings.network is not Network.RESIDUAL:
+        raise UsageError(
+            "--set optimiser=muon: it works on the matrices of network=residual, and the network "
+            f"is {settings.network.value}.",
+            remedy="Use --set optimiser=adam.",
         )
     if min(settings.working_size) < 16:
         raise UsageError(

@@ -11,7 +11,7 @@ from enum import Enum
 import numpy as np
 import numpy.typing as npt
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Part of every key: raised whenever the same identity would give another result than before."""
 
 
@@ -89,7 +89,7 @@ class FitIdentity:
     fit_seed: int
     """Chooses initial weights, windows, occluders and noise of training."""
     level: int
-    """Which level of resolution: 0 is the finest."""
+    """Which level of resolution: 0 is the coarsest."""
     interval: tuple[int, int]
     """Half-open timesteps [low, high)."""
     started: Started

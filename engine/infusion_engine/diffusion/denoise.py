@@ -10,8 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from infusion_engine.diffusion import noise
-from infusion_engine.diffusion.patches import PatchBasis
-from infusion_engine.diffusion.residual import Convolution, ResidualDenoiser
+from infusion_engine.diffusion.residual import Convolution, Gauge, ResidualDenoiser
 from infusion_engine.diffusion.unet import PublishedUNet
 from infusion_engine.settings import Network, Precision
 
@@ -19,8 +18,21 @@ from infusion_engine.settings import Network, Precision
 class Denoiser(Protocol):
     """Anything that predicts x_0; a network, or an oracle in a test."""
 
-    def __call__(self, x_t: Tensor, conditioning: Tensor, hole: Tensor, t: Tensor) -> Tensor:
-        """x_t and conditioning (B, 3, T, H, W), hole (B, 1, T, H, W), t (B,) -> (B, 3, T, H, W)."""
+    def __call__(
+        self, x_t: Tensor, conditioning: Tensor, hole: Tensor, guess: Tensor, t: Tensor
+    ) -> Tensor:
+        """Predicted x_0.
+
+        Args:
+            x_t: (B, 3, T, H, W) noisy clip.
+            conditioning: (B, 3, T, H, W) clip where it is known, else 0.
+            hole: (B, 1, T, H, W), 1 = missing.
+            guess: (B, 3, T, H, W), x_0 without the detail that is to be found.
+            t: (B,) timesteps.
+
+        Returns:
+            (B, 3, T, H, W).
+        """
         ...
 
 
@@ -39,8 +51,8 @@ def state_of(model: Model) -> dict[str, Tensor]:
     """All that a fitted model is, as named float32 tensors on the CPU; see `load_state`."""
     state = {f"weights.{k}": v.detach().cpu().clone() for k, v in model.state_dict().items()}
     if isinstance(model, ResidualDenoiser):
-        parts = fields(PatchBasis)
-        state |= {f"patches.{f.name}": getattr(model.patches, f.name).cpu() for f in parts}
+        parts = fields(Gauge)
+        state |= {f"gauge.{f.name}": getattr(model.gauge, f.name).cpu() for f in parts}
     return state
 
 
@@ -49,8 +61,8 @@ def load_state(model: Model, state: Mapping[str, Tensor]) -> None:
     weights = {k.partition(".")[2]: v for k, v in state.items() if k.startswith("weights.")}
     model.load_state_dict(weights)
     if isinstance(model, ResidualDenoiser):
-        patches = PatchBasis(**{f.name: state[f"patches.{f.name}"] for f in fields(PatchBasis)})
-        model.patches = patches.to(next(model.parameters()).device)
+        gauge = Gauge(**{f.name: state[f"gauge.{f.name}"] for f in fields(Gauge)})
+        model.gauge = gauge.to(next(model.parameters()).device)
 
 
 @torch.no_grad()

@@ -1,34 +1,32 @@
-"""Our denoiser: a small residual 3-D UNet whose weights and activations keep their magnitude.
+"""Our denoiser: a small residual 3-D UNet that adds to a guess what the guess leaves out.
 
 Convolutions normalised per output channel, magnitude-preserving SiLU and sums follow Karras et
 al. 2024 (EDM2, arXiv 2312.02696, section 2.3 and equations 66, 81 and 88); the preconditioning
-follows EDM (arXiv 2206.00364, table 1). Pixels enter as components of square patches, so that
-no convolution runs at full resolution: 78 % of the published network's arithmetic is spent there.
+follows EDM (arXiv 2206.00364, table 1), applied to what is missing from the guess.
 """
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from infusion_engine.diffusion.patches import COMPONENTS, padded, plain_basis, smoothed
 from infusion_engine.diffusion.schedule import alpha_bars
 
-INPUTS = 4 * COMPONENTS + 1 + 1
-"""Noisy patches in the hole, known patches, detail of both on two scales, the hole, ones."""
+INPUTS = 3 + 3 + 3 + 1 + 1
+"""Noisy residual in the hole, known residual, the guess, the hole, ones."""
 DEEPEST = 4
-"""The deepest level has a patch for each 4 x 4 of the first."""
+"""The deepest features stand for 4 x 4 pixels."""
 LEVEL_CHANNELS = 16  # features that tell the network its noise level
 
 
 def normalised(weight: Tensor) -> Tensor:
-    """`weight` with unit mean square per output channel (EDM2, equation 66)."""
-    dims = tuple(range(1, weight.ndim))
-    size = torch.linalg.vector_norm(weight, dim=dims, keepdim=True)
-    scale: Tensor = math.sqrt(weight[0].numel()) / (size + 1e-6)
+    """`weight` (outputs, fan-in) with unit mean square per row (EDM2, equation 66)."""
+    size = torch.linalg.vector_norm(weight, dim=1, keepdim=True)
+    scale: Tensor = math.sqrt(weight.shape[1]) / (size + 1e-6)
     return weight * scale
 
 
@@ -37,13 +35,15 @@ class Convolution(nn.Module):
 
     def __init__(self, inputs: int, outputs: int, kernel: tuple[int, int, int]) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.empty(outputs, inputs, *kernel))
+        self.kernel = kernel
+        # A matrix, one row per output: the optimiser works on matrices.
+        self.weight = nn.Parameter(torch.empty(outputs, inputs * math.prod(kernel)))
         self.padding = [size // 2 for size in kernel]
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, inputs, T, H, W) -> (B, outputs, T, H, W)."""
-        weight = normalised(self.weight) / math.sqrt(self.weight[0].numel())
-        return F.conv3d(x, weight, padding=self.padding)
+        weight = normalised(self.weight) / math.sqrt(self.weight.shape[1])
+        return F.conv3d(x, weight.unflatten(1, (-1, *self.kernel)), padding=self.padding)
 
 
 def silu(x: Tensor) -> Tensor:
@@ -77,45 +77,63 @@ class Block(nn.Module):
 
 
 class ResidualUNet(nn.Module):
-    """The network alone: patches, three levels of blocks down and up, patches back to pixels."""
+    """The network alone: three levels of blocks down and up."""
 
     def __init__(self, *, channels: int) -> None:
         super().__init__()
-        # Widths at one, two and four patches a step: half, quarter and eighth of the size when
-        # patches are the smallest.
-        half, quarter, eighth = channels, channels * 3 // 2, channels * 2
-        self.stem = Convolution(INPUTS, half, (3, 3, 3))
-        self.down_half = Block(half, half)
+        whole, half, quarter = channels, channels * 3 // 2, channels * 2
+        self.stem = Convolution(INPUTS, whole, (3, 3, 3))
+        self.down_whole = Block(whole, whole)
+        self.down_half = Block(whole, half)
         self.down_quarter = Block(half, quarter)
-        self.down_eighth = Block(quarter, eighth)
-        self.up_eighth = Block(eighth, eighth)
-        self.up_quarter = Block(eighth + quarter, quarter)
+        self.up_quarter = Block(quarter, quarter)
         self.up_half = Block(quarter + half, half)
-        self.last = nn.Conv3d(half, COMPONENTS, 3, padding=1)
+        self.up_whole = Block(half + whole, whole)
+        self.last = nn.Conv3d(whole, 3, 3, padding=1)
 
     def forward(self, x: Tensor, level: Tensor) -> Tensor:
-        """(B, INPUTS, T, h, w), (B, LEVEL_CHANNELS) -> (B, COMPONENTS, T, h, w), in patches."""
-        half = self.down_half(self.stem(x), level)  # (B, c, T, h, w)
-        quarter = self.down_quarter(F.avg_pool3d(half, (1, 2, 2)), level)  # (B, 3c/2, T, h/2, w/2)
-        x = self.down_eighth(F.avg_pool3d(quarter, (1, 2, 2)), level)  # (B, 2c, T, h/4, w/4)
-        x = self.up_eighth(x, level)
-        x = self.up_quarter(torch.cat([doubled(x), quarter], dim=1), level)
-        x = self.up_half(torch.cat([doubled(x), half], dim=1), level)
+        """(B, INPUTS, T, H, W), (B, LEVEL_CHANNELS) -> (B, 3, T, H, W); H, W multiples of 4."""
+        whole = self.down_whole(self.stem(x), level)  # (B, c, T, H, W)
+        half = self.down_half(F.avg_pool3d(whole, (1, 2, 2)), level)  # (B, 3c/2, T, H/2, W/2)
+        x = self.down_quarter(F.avg_pool3d(half, (1, 2, 2)), level)  # (B, 2c, T, H/4, W/4)
+        x = self.up_quarter(x, level)
+        x = self.up_half(torch.cat([repeated(x), half], dim=1), level)
+        x = self.up_whole(torch.cat([repeated(x), whole], dim=1), level)
         out: Tensor = self.last(x)
         return out
 
 
-def doubled(x: Tensor) -> Tensor:
+def repeated(x: Tensor) -> Tensor:
     """Nearest (1, 2, 2) upsampling."""
     return F.interpolate(x, scale_factor=(1, 2, 2))
 
 
-class ResidualDenoiser(nn.Module):
-    """Predicts x_0 component by component: a skip of the noisy patch plus a correction.
+@dataclass(frozen=True)
+class Gauge:
+    """The sizes by which one level's values are made unit values for the network."""
 
-    c_skip and c_out are EDM's (table 1) with each component's own spread as sigma_data, so that
-    an unfitted network already is the Wiener filter of the shot's patches. What the components
-    leave out of a patch gets that filter alone.
+    mean: Tensor
+    """(3,) mean of the known voxels."""
+    deviation: Tensor
+    """() deviation of the known voxels."""
+    spread: Tensor
+    """() deviation of x_0 from the guess where it has to be filled: sigma_data of EDM."""
+
+    def to(self, device: torch.device) -> Gauge:
+        """The same gauge on a device."""
+        return Gauge(self.mean.to(device), self.deviation.to(device), self.spread.to(device))
+
+
+def plain_gauge() -> Gauge:
+    """What holds before a fit has looked at the shot."""
+    return Gauge(torch.zeros(3), torch.tensor(0.5), torch.tensor(0.5))
+
+
+class ResidualDenoiser(nn.Module):
+    """Predicts x_0 as the guess, plus a share of the noisy residual, plus a correction.
+
+    The residual is x_0 minus the guess; c_skip and c_out are EDM's (table 1) with the residual's
+    spread as sigma_data, so that an unfitted network already is a Wiener filter around the guess.
     """
 
     alpha_bars: Tensor
@@ -123,59 +141,40 @@ class ResidualDenoiser(nn.Module):
     def __init__(self, *, channels: int) -> None:
         super().__init__()
         self.network = ResidualUNet(channels=channels)
-        self.patches = plain_basis()  # each interval's fit chooses the shot's own
+        self.gauge = plain_gauge()  # each fit takes the shot's own
         table = torch.from_numpy(alpha_bars().astype("float32"))
         self.register_buffer("alpha_bars", table, persistent=False)
 
-    def forward(self, x_t: Tensor, conditioning: Tensor, hole: Tensor, t: Tensor) -> Tensor:
-        """Predicted x_0, float32; arguments and shape as :meth:`PublishedUNet.forward`.
+    def forward(
+        self, x_t: Tensor, conditioning: Tensor, hole: Tensor, guess: Tensor, t: Tensor
+    ) -> Tensor:
+        """Predicted x_0, float32; arguments and shape as :class:`Denoiser`. H and W may be any.
 
-        Known pixels enter at zero noise, through the conditioning alone. H and W may be any.
+        Known pixels enter at zero noise, through the conditioning alone.
         """
-        height, width = x_t.shape[-2:]
-        multiple = self.patches.size * DEEPEST
-        x_t, conditioning, hole = (padded(x, multiple) for x in (x_t, conditioning, hole))
-        sigma = self.sigma(t)
-        mean = self.patches.tiled_mean(x_t)
-        noisy = x_t / torch.sqrt(self.alpha_bars[t])[:, None, None, None, None] - mean
-        z = self.patches.components(noisy)  # (B, 12, T, H/P, W/P)
-        x = self._features(z, noisy, conditioning - mean, hole, sigma)
+        a, sigma = self.alpha_bars[t], self.sigma(t)
+        noisy = x_t / torch.sqrt(a)[:, None, None, None, None] - guess  # residual and noise
+        x = _padded(self._features(noisy, conditioning, hole, guess, sigma))
         level = self.level(-torch.log(sigma.flatten()) / 4.0)
         correction = self.network(x.contiguous(memory_format=torch.channels_last_3d), level)
+        height, width = x_t.shape[-2:]
         c_skip, c_out = self.scalings(t)
-        rest = noisy - self.patches.pixels(z)
-        keep = self.patches.rest**2 / (self.patches.rest**2 + sigma**2)
-        z_0 = c_skip * z + c_out * correction.float()
-        if not self.training:
-            # The known range of colours is wide; that of each component is not. Without this a
-            # slight excess of colour over a large hole grows from step to step.
-            z_0 = z_0.clamp(_wide(self.patches.lowest), _wide(self.patches.highest))
-        x_0 = mean + self.patches.pixels(z_0) + keep * rest
-        return x_0[..., :height, :width]
+        return guess + c_skip * noisy + c_out * correction[..., :height, :width].float()
 
     def _features(
-        self, z: Tensor, noisy: Tensor, conditioning: Tensor, hole: Tensor, sigma: Tensor
+        self, noisy: Tensor, conditioning: Tensor, hole: Tensor, guess: Tensor, sigma: Tensor
     ) -> Tensor:
-        """What the network sees, each feature of about unit size: (B, INPUTS, T, H/P, W/P).
-
-        `noisy` and `conditioning` are (B, 3, T, H, W), less the mean patch.
-        """
-        size = (1, self.patches.size, self.patches.size)
-        covered = F.avg_pool3d(hole, size)  # share of each patch that is missing
-        hidden = (covered > 0).to(z.dtype)
-        known = self.patches.components(conditioning * (1.0 - hole))
-        seen = self.patches.components(torch.where(hole > 0, noisy, conditioning))
-        detail = seen - smoothed(seen)
-        spread, fine = _wide(self.patches.spread), _wide(self.patches.fine)
+        """What the network sees, each feature of about unit size: (B, INPUTS, T, H, W)."""
+        spread, known = self.gauge.spread, 1.0 - hole
+        c_in = 1.0 / torch.sqrt(spread**2 + sigma**2)
+        mean = self.gauge.mean[None, :, None, None, None]
         return torch.cat(
             [
-                z * hidden / torch.sqrt(spread**2 + sigma**2),
-                known / spread,
-                detail / torch.sqrt(fine**2 + sigma**2),
-                # Where texture is flat, detail is noise; edges would dwarf it on one scale.
-                torch.tanh(detail / (2.0 * sigma)),
-                covered,
-                torch.ones_like(covered),
+                noisy * c_in * hole,
+                (conditioning - guess) * known / spread,
+                (guess - mean) / self.gauge.deviation,
+                hole,
+                torch.ones_like(hole),
             ],
             dim=1,
         )
@@ -186,8 +185,8 @@ class ResidualDenoiser(nn.Module):
         return torch.sqrt((1.0 - a) / a)
 
     def scalings(self, t: Tensor) -> tuple[Tensor, Tensor]:
-        """(c_skip, c_out) of EDM for each component, each (B, 12, 1, 1, 1)."""
-        variance, noise = _wide(self.patches.spread) ** 2, self.sigma(t) ** 2
+        """(c_skip, c_out) of EDM, each (B, 1, 1, 1, 1)."""
+        variance, noise = self.gauge.spread**2, self.sigma(t) ** 2
         return variance / (variance + noise), torch.sqrt(variance * noise / (variance + noise))
 
     @staticmethod
@@ -198,6 +197,7 @@ class ResidualDenoiser(nn.Module):
         return torch.cat([angles.sin(), angles.cos()], dim=1)
 
 
-def _wide(values: Tensor) -> Tensor:
-    """(12,) -> (1, 12, 1, 1, 1)."""
-    return values[None, :, None, None, None]
+def _padded(x: Tensor) -> Tensor:
+    """Zeros below and to the right until H and W are multiples of DEEPEST: "not there" (0 ones)."""
+    height, width = x.shape[-2:]
+    return F.pad(x, (0, -width % DEEPEST, 0, -height % DEEPEST))

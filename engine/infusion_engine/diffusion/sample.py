@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -10,7 +11,7 @@ from torch import Tensor
 
 from infusion_engine.diffusion import noise
 from infusion_engine.diffusion.denoise import Denoiser
-from infusion_engine.diffusion.schedule import implicit, posterior
+from infusion_engine.diffusion.schedule import alpha_bar, implicit, log_snr, posterior
 from infusion_engine.settings import Sampler
 
 
@@ -26,6 +27,8 @@ class Scene:
     """Smallest encoded value that is known; predicted x_0 is clipped here."""
     highest: float
     """Largest encoded value that is known."""
+    guess: Tensor
+    """(3, T, H, W), x_0 without the detail that this level adds."""
     corner: tuple[int, int] = (0, 0)
     """(row, column) of the first pixel in the clip that this is a part of; noise goes by it."""
 
@@ -58,6 +61,13 @@ class NoiseSource:
         )
 
 
+def noised(scene: Scene, source: NoiseSource, t: int) -> Tensor:
+    """The scene's guess with known pixels put in, as it looks at timestep t: (3, T, H, W)."""
+    a = alpha_bar(t)
+    clean = torch.where(scene.hole.bool(), scene.guess, scene.x_0)
+    return math.sqrt(a) * clean + math.sqrt(1.0 - a) * source.at(t, scene.x_0, scene.corner)
+
+
 @torch.no_grad()
 def sample_interval(
     denoiser: Denoiser,
@@ -81,7 +91,7 @@ def sample_interval(
         scene: the clip, its hole and its range.
         timesteps: where the denoiser is evaluated.
         then: the next interval's first timestep.
-        sampler: ancestral (DDPM) or deterministic (DDIM) steps.
+        sampler: ancestral (DDPM), deterministic (DDIM) or multistep steps.
         source: the sample's noise.
         on_step: called with the number of steps done.
 
@@ -90,13 +100,29 @@ def sample_interval(
     """
     hole = scene.hole.bool()
     x_0 = x_t
+    before: tuple[int, Tensor] | None = None  # the last timestep and its x_0
     for done, (t, s) in enumerate(zip(timesteps, (*timesteps[1:], then), strict=True), start=1):
         when = torch.tensor([t], device=x_t.device)
-        predicted = denoiser(x_t[None], scene.x_0[None], scene.hole[None], when)[0].float()
+        predicted = denoiser(x_t[None], scene.x_0[None], scene.hole[None], scene.guess[None], when)[
+            0
+        ].float()
         x_0 = torch.where(hole, predicted.clamp(scene.lowest, scene.highest), scene.x_0)
-        step = posterior(t, s) if sampler is Sampler.ANCESTRAL else implicit(t, s)
-        x_t = step.x_0_weight * x_0 + step.x_t_weight * x_t
+        step = implicit(t, s) if sampler is Sampler.DETERMINISTIC else posterior(t, s)
+        ahead = x_0
+        if sampler is Sampler.MULTISTEP and before is not None and s >= 0:
+            ahead = x_0 + _lean(before[0], t, s) * (x_0 - before[1])
+        before = (t, x_0)
+        x_t = step.x_0_weight * ahead + step.x_t_weight * x_t
         if step.deviation > 0.0:
             x_t = x_t + step.deviation * source.at(s, x_t, scene.corner)
         on_step(done)
     return x_t, x_0
+
+
+def _lean(before: int, t: int, s: int) -> float:
+    """How far predicted x_0 is carried on along its last change, for a step from t to s.
+
+    Half of the ratio of strides of log-SNR (DPM-Solver++(2M), Lu et al., arXiv 2211.01095,
+    algorithm 2, and its SDE form): x_0 as it will be in the middle of the step.
+    """
+    return 0.5 * (log_snr(s) - log_snr(t)) / (log_snr(t) - log_snr(before))

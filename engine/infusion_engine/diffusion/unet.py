@@ -69,18 +69,22 @@ class PublishedUNet(nn.Module):
         self.body = Level(levels=self.levels, channels=channels)
         self.last = nn.Conv3d(channels, COLOURS, 3, padding=1)
 
-    def forward(self, x_t: Tensor, conditioning: Tensor, hole: Tensor, t: Tensor) -> Tensor:
+    def forward(
+        self, x_t: Tensor, conditioning: Tensor, hole: Tensor, guess: Tensor, t: Tensor
+    ) -> Tensor:
         """Predicted x_0.
 
         Args:
             x_t: (B, 3, T, H, W), noisy clip.
             conditioning: (B, 3, T, H, W), plate times known, in [-1, 1].
             hole: (B, 1, T, H, W), 1 = missing.
+            guess: not looked at; the published network knows no guess.
             t: (B,) timesteps.
 
         Returns:
             (B, 3, T, H, W).
         """
+        del guess  # part of the interface, not of the paper
         planes = self.time(t)[:, :, None, None, None].expand(-1, -1, *x_t.shape[2:])
         x = torch.cat([conditioning, x_t, hole, planes.to(x_t.dtype)], dim=1)  # (B, 23, T, H, W)
         out: Tensor = self.last(self.body(self.first(x)))

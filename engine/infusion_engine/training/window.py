@@ -9,13 +9,47 @@ import torch
 from torch import Tensor
 
 from infusion_engine.diffusion import noise
+from infusion_engine.diffusion.guess import smooth_guess
 from infusion_engine.diffusion.interval import LOG_SNR_FIRST, Interval
+from infusion_engine.diffusion.pyramid import PyramidLevel, doubled, halved
 from infusion_engine.diffusion.schedule import T, alpha_bars, log_snr
 from infusion_engine.settings import Objective, Settings, Spacing
 from infusion_engine.training.occluder import bezier_blob, shifted_matte
+from infusion_engine.training.rough import roughly_filled
 
 _TRIES = 4
 """Crops drawn for each window; the one with the least of the user's matte in it is kept."""
+
+
+@dataclass(frozen=True, eq=False)
+class Ground:
+    """What windows of one level are cut from."""
+
+    x_0: Tensor
+    """(3, T, H, W) encoded clip; under the matte 0 (as published) or a rough fill."""
+    hole: Tensor
+    """(1, T, H, W) float, the user's matte (and whatever else is not known)."""
+    missing: np.ndarray
+    """(T, H, W) bool, the hole where numpy can see it."""
+    guess: Tensor | None
+    """(3, T, H, W), x_0 without this level's detail; None at the coarsest level."""
+    level: int
+    """0 for the coarsest."""
+
+
+def lay_ground(level: PyramidLevel, index: int, settings: Settings) -> Ground:
+    """What windows of pyramid level `index` (0 for the coarsest) are cut from."""
+    # Without grey under the matte, what is learnt beside it still holds in sampling.
+    clean = level.x_0
+    if settings.objective is Objective.OCCLUDER:
+        clean = roughly_filled(level.x_0, level.hole)
+    return Ground(
+        x_0=clean,
+        hole=level.hole,
+        missing=level.hole[0].bool().cpu().numpy(),
+        guess=doubled(halved(clean), level.size) if index > 0 else None,
+        level=index,
+    )
 
 
 @dataclass(frozen=True)
@@ -30,6 +64,8 @@ class Window:
     """(B, 3, T, H, W), x_0 where it is known to the network, else 0."""
     hole: Tensor
     """(B, 1, T, H, W), occluder or matte: what the network is told is missing."""
+    guess: Tensor
+    """(B, 3, T, H, W), what the network is to add to."""
     counted: Tensor
     """(B, 1, T, H, W), 1 where the loss is taken; never under the user's matte."""
     t: Tensor
@@ -37,44 +73,38 @@ class Window:
 
 
 def draw_window(
-    x_0: Tensor,
-    hole: Tensor,
-    *,
-    settings: Settings,
-    interval: Interval,
-    fit_seed: int,
-    step: int,
-    reach: int,
+    ground: Ground, *, settings: Settings, interval: Interval, fit_seed: int, step: int
 ) -> Window:
-    """The windows of one optimiser step: a function of (fit seed, interval, step) and the clip.
+    """The windows of one optimiser step: a function of (fit seed, level, interval, step).
 
     Args:
-        x_0: (3, T, H, W) encoded clip; under the matte 0 (as published) or a rough fill.
-        hole: (1, T, H, W) float, the user's matte (and whatever else is not known).
+        ground: what they are cut from.
         settings: window, crop and batch sizes, and the objective.
         interval: timesteps to draw from.
         fit_seed: seed of the fit.
         step: optimiser step, from 0.
-        reach: factor by which crops are wider, windows longer and batches smaller: noise hides
-            what is near, so that a noisy interval has to look further.
     """
-    rng = _generator(fit_seed, interval, step)
-    batch = max(1, settings.batch // reach)
-    known_hole = hole[0].bool().cpu().numpy()
-    pieces = [_draw_piece(rng, known_hole, settings, reach) for _ in range(batch)]
-    clean = torch.stack([piece.cut(x_0) for piece in pieces])  # (B, 3, T, H, W)
-    matte = torch.stack([piece.cut(hole) for piece in pieces])  # (B, 1, T, H, W)
+    rng = _generator(fit_seed, ground.level, interval, step)
+    pieces = [_draw_piece(rng, ground.missing, settings) for _ in range(settings.batch)]
+    clean = torch.stack([piece.cut(ground.x_0) for piece in pieces])  # (B, 3, T, H, W)
+    matte = torch.stack([piece.cut(ground.hole) for piece in pieces])  # (B, 1, T, H, W)
     occluder = torch.stack([torch.from_numpy(piece.occluder)[None] for piece in pieces]).to(clean)
     missing = torch.maximum(occluder, matte)
+    if ground.guess is not None:
+        guess = torch.stack([piece.cut(ground.guess) for piece in pieces])
+    else:
+        guess = smooth_guess(clean, missing)
     counted = 1.0 - matte if settings.objective is Objective.KNOWN else occluder * (1.0 - matte)
     t = torch.tensor([_draw_timestep(rng, interval, settings) for _ in pieces])
     a = torch.from_numpy(alpha_bars()[t.numpy()].astype(np.float32)).to(clean.device)
     a = a[:, None, None, None, None]
+    noisy = _noise(clean, fit_seed, ground.level, interval, step)
     return Window(
         x_0=clean,
-        x_t=a.sqrt() * clean + (1.0 - a).sqrt() * _noise(clean, fit_seed, interval, step),
+        x_t=a.sqrt() * clean + (1.0 - a).sqrt() * noisy,
         conditioning=clean * (1.0 - missing),
         hole=missing,
+        guess=guess,
         counted=counted,
         t=t.to(clean.device),
     )
@@ -97,12 +127,10 @@ class _Piece:
         return piece.flip(-1) if self.mirrored else piece
 
 
-def _draw_piece(
-    rng: np.random.Generator, hole: np.ndarray, settings: Settings, reach: int
-) -> _Piece:
+def _draw_piece(rng: np.random.Generator, hole: np.ndarray, settings: Settings) -> _Piece:
     """A window and its occluder; full-frame windows are the published ones, never mirrored."""
-    frames = min(settings.window_frames * reach, hole.shape[0])
-    crop_pixels = settings.crop_pixels * reach
+    frames = min(settings.window_frames, hole.shape[0])
+    crop_pixels = settings.crop_pixels
     height, width = hole.shape[1:]
     cropped = crop_pixels > 0
     if cropped:
@@ -139,18 +167,18 @@ def _draw_timestep(rng: np.random.Generator, interval: Interval, settings: Setti
     return interval.low + int(np.argmin(np.abs(ladder - drawn)))
 
 
-def _generator(fit_seed: int, interval: Interval, step: int) -> np.random.Generator:
+def _generator(fit_seed: int, level: int, interval: Interval, step: int) -> np.random.Generator:
     """The random choices of one step, whatever came before it: resuming equals not stopping."""
-    seed = noise.key("window", fit_seed, interval.low, interval.high, step)
+    seed = noise.key("window", fit_seed, level, interval.low, interval.high, step)
     return np.random.Generator(np.random.Philox(key=seed))
 
 
-def _noise(like: Tensor, fit_seed: int, interval: Interval, step: int) -> Tensor:
+def _noise(like: Tensor, fit_seed: int, level: int, interval: Interval, step: int) -> Tensor:
     """Standard normal noise of one step, (B, 3, T, H, W) like `like`."""
     batch, channels, frames, rows, columns = like.shape
     return (
         noise.gaussian(
-            noise.key("fit", fit_seed, interval.low, interval.high, step),
+            noise.key("fit", fit_seed, level, interval.low, interval.high, step),
             frames=range(batch * frames),
             rows=range(rows),
             columns=range(columns),

@@ -1,0 +1,110 @@
+"""The chain: every fit and sample of a run by name, coarsest and noisiest first.
+
+Names come before work: what a shot's fits and samples are called follows from the clip's digest,
+the settings and the seed, so that a run knows what the cache may already hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from infusion_engine.cache.key import FitIdentity, SampleIdentity, Started
+from infusion_engine.diffusion.interval import Interval, intervals, sampling_timesteps
+from infusion_engine.settings import Settings, at_level, described
+
+FIT_SEED = 0
+"""Fits do not depend on the job's seed: another seed is another sample from the same fits."""
+
+_SAMPLING_SETTINGS = ("sampling_steps", "sampler", "margin_pixels")
+_REPLACED = ("detail_intervals", "detail_steps_per_interval", "detail_sampling_steps")
+"""At each level these have already taken the place of the plain ones, or say nothing there."""
+
+
+@dataclass(frozen=True)
+class Named:
+    """What gives a run's fits and samples their names."""
+
+    clip: str
+    """Digest of the known pixels and the matte."""
+    encoding: Mapping[str, object]
+    """The encoding's parameters."""
+    tops: tuple[int, ...]
+    """One past the noisiest timestep of each level, coarsest first."""
+    seed: int
+    """The job's seed."""
+    take: int
+    """0 for the first take."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One interval of one level, and what its fit and its sample are called in the cache."""
+
+    level: int
+    """0 for the coarsest."""
+    settings: Settings
+    """The level's own."""
+    interval: Interval
+    """Timesteps to fit and to cross."""
+    timesteps: tuple[int, ...]
+    """Where the denoiser is evaluated, falling."""
+    then: int
+    """The level's next interval's first timestep; -1 after the level's last: its x_0 is done."""
+    fit: FitIdentity
+    """The fit's name and what it stands for."""
+    sample: SampleIdentity
+    """The sample's name and what it stands for."""
+
+
+def stages(named: Named, settings: Settings) -> tuple[Stage, ...]:
+    """Every interval of every level with the identities of its fit and sample, in order."""
+    chain: list[Stage] = []
+    for level, top in enumerate(named.tops):
+        own = at_level(settings, level)
+        spans = intervals(own.intervals, own.spacing, top=top)
+        for interval, following in zip(spans, (*spans[1:], None), strict=True):
+            before = chain[-1] if chain else None
+            fit = _fit_identity(named, own, level, interval, before)
+            chain.append(
+                Stage(
+                    level=level,
+                    settings=own,
+                    interval=interval,
+                    timesteps=sampling_timesteps(interval, own.sampling_steps),
+                    then=-1 if following is None else following.high - 1,
+                    fit=fit,
+                    sample=SampleIdentity(
+                        fit=fit.key,
+                        seed=named.seed,
+                        take=named.take,
+                        sampler={k: described(own)[k] for k in _SAMPLING_SETTINGS},
+                        noisier=None if before is None else before.sample.key,
+                    ),
+                )
+            )
+    return tuple(chain)
+
+
+def _fit_identity(
+    named: Named, own: Settings, level: int, interval: Interval, before: Stage | None
+) -> FitIdentity:
+    """The name of one fit, which goes on from the one before."""
+    numbers = described(own)
+    for name in (*_SAMPLING_SETTINGS, *_REPLACED, "coarsest_hole_pixels"):
+        del numbers[name]
+    precision = str(numbers.pop("precision"))
+    network = {"kind": numbers.pop("network"), "channels": numbers.pop("channels")}
+    return FitIdentity(
+        clip=named.clip,
+        encoding=named.encoding,
+        network=network,
+        # How often the clip was halved, which is all that coarsest_hole_pixels decides.
+        training={**numbers, "levels": len(named.tops)},
+        precision=precision,
+        fit_seed=FIT_SEED,
+        level=level,
+        interval=(interval.low, interval.high),
+        started=Started.SCRATCH if before is None else Started.PREVIOUS,
+        parent=None if before is None else before.fit.key,
+    )
