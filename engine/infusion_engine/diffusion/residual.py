@@ -43,7 +43,8 @@ class Convolution(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(B, inputs, T, H, W) -> (B, outputs, T, H, W)."""
         weight = normalised(self.weight) / math.sqrt(self.weight.shape[1])
-        return F.conv3d(x, weight.unflatten(1, (-1, *self.kernel)), padding=self.padding)
+        kernels = weight.reshape(len(weight), -1, *self.kernel)
+        return F.conv3d(x, kernels, padding=self.padding)
 
 
 def silu(x: Tensor) -> Tensor:
@@ -159,7 +160,8 @@ class ResidualDenoiser(nn.Module):
         correction = self.network(x.contiguous(memory_format=torch.channels_last_3d), level)
         height, width = x_t.shape[-2:]
         c_skip, c_out = self.scalings(t)
-        return guess + c_skip * noisy + c_out * correction[..., :height, :width].float()
+        x_0: Tensor = guess + c_skip * noisy + c_out * correction[..., :height, :width].float()
+        return x_0
 
     def _features(
         self, noisy: Tensor, conditioning: Tensor, hole: Tensor, guess: Tensor, sigma: Tensor
