@@ -22,7 +22,7 @@ from infusion_engine.chain import FIT_SEED, Named, Stage, stages
 from infusion_engine.diffusion.denoise import Model, build, initialise, load_state, precise
 from infusion_engine.diffusion.guess import smooth_guess
 from infusion_engine.diffusion.interval import top_timestep
-from infusion_engine.diffusion.pyramid import PyramidLevel, detail_spread, doubled, levels
+from infusion_engine.diffusion.pyramid import PyramidLevel, detail_spread, levels, without_detail
 from infusion_engine.diffusion.sample import NoiseSource, Scene, noised, sample_interval
 from infusion_engine.diffusion.schedule import T
 from infusion_engine.progress import Report
@@ -255,7 +255,7 @@ class Infusion:
             coarse = self._coarse(index)
             if coarse is None:
                 raise AssertionError("the coarser level was sampled, or found, before this one")
-            guess = doubled(coarse, level.size)
+            guess = without_detail(coarse, level)
         return Scene(
             x_0=level.x_0[:, :, rows, columns],
             hole=level.hole[:, :, rows, columns],

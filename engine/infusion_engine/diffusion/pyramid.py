@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -75,6 +76,25 @@ def levels(x_0: Tensor, hole: Tensor, *, coarsest_hole_pixels: int) -> tuple[Pyr
 def _side(hole: Tensor) -> float:
     """Square root of the number of missing pixels in the frame that misses most."""
     return math.sqrt(float(hole[0].sum((1, 2)).max()))
+
+
+def without_detail(coarse: Tensor, level: PyramidLevel) -> Tensor:
+    """What a level is to add detail to: the coarser level's filled clip, at this level's size.
+
+    A coarse pixel that the hole touches in part was filled as if nothing of it were known. Here
+    it takes the mean of the fill and of what the finer level knows of it, as every mean in
+    training is; otherwise the hole's outline shows.
+
+    Args:
+        coarse: (3, T, ceil(H / 2), ceil(W / 2)) filled clip of the coarser level.
+        level: the finer level.
+
+    Returns:
+        (3, T, H, W).
+    """
+    mixed = torch.where(level.hole > 0.0, doubled(coarse, level.size), level.x_0)
+    inside = halved(level.hole) >= 1.0
+    return doubled(torch.where(inside, coarse, halved(mixed)), level.size)
 
 
 def detail_spread(level: PyramidLevel, filled: Tensor) -> float:
