@@ -1,10 +1,9 @@
-"""The chain of intervals: which setting changes the name of which fit and which sample."""
+"""Runs of the chain on small clips: bits, resuming, and what is kept in the cache meanwhile."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import fields, replace
-from itertools import pairwise
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -13,40 +12,31 @@ import pytest
 import torch
 
 from infusion_engine.cache.entry import Kind
-from infusion_engine.cache.key import Started
 from infusion_engine.cache.store import Store
+from infusion_engine.chain import Stage
+from infusion_engine.diffusion.pyramid import PyramidLevel, without_detail
 from infusion_engine.diffusion.schedule import alpha_bar
-from infusion_engine.infuse import Infusion, Source, Stage, stages
+from infusion_engine.infuse import Infusion, Source
 from infusion_engine.progress import Report
-from infusion_engine.settings import PRESETS, Area, Settings, overridden
+from infusion_engine.settings import PRESETS, Area, Network, Optimiser, Settings
 
-DRAFT = PRESETS["draft"]
 TINY = replace(
-    DRAFT, channels=4, intervals=3, steps_per_interval=2, sampling_steps=2, window_frames=3
+    PRESETS["draft"],
+    channels=4,
+    coarsest_hole_pixels=5,
+    window_frames=3,
+    crop_pixels=16,
+    intervals=2,
+    steps_per_interval=2,
+    sampling_steps=2,
+    detail_intervals=2,
+    detail_steps_per_interval=2,
+    detail_sampling_steps=2,
 )
-
-CHANGES: Mapping[str, str] = {
-    "network": "published",
-    "channels": "16",
-    "intervals": "7",
-    "spacing": "timestep",
-    "steps_per_interval": "301",
-    "sampling_steps": "9",
-    "sampler": "deterministic",
-    "window_frames": "9",
-    "crop_pixels": "48",
-    "batch": "2",
-    "learning_rate": "0.02",
-    "schedule": "constant",
-    "objective": "known",
-    "ema": "0.2",
-    "area": "frame",
-    "context_pixels": "33",
-    "margin_pixels": "17",
-    "working_size": "320x240",
-    "precision": "fp32",
-}
-ONLY_SAMPLING = {"sampling_steps", "sampler", "margin_pixels"}
+"""Two levels of two intervals each, for the small clip's hole of 6 x 6 pixels."""
+FLAT = replace(TINY, coarsest_hole_pixels=0, intervals=3)
+"""One level of three intervals."""
+PAPER = replace(PRESETS["paper"], channels=4, intervals=3, steps_per_interval=2, sampling_steps=2)
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -58,7 +48,7 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-def source(*, clip: str = "a" * 64, knee: float = 0.1, size: tuple[int, int] = (16, 16)) -> Source:
+def source(*, size: tuple[int, int] = (16, 16)) -> Source:
     """A small clip with a hole; its digest is told, not computed."""
     generator = np.random.default_rng(0)
     hole = np.zeros((1, 3, *size), np.float32)
@@ -69,94 +59,43 @@ def source(*, clip: str = "a" * 64, knee: float = 0.1, size: tuple[int, int] = (
         hole=torch.from_numpy(hole),
         lowest=-1.0,
         highest=1.0,
-        clip=clip,
-        encoding={"knee": knee},
+        clip="a" * 64,
+        encoding={"knee": 0.1},
     )
 
 
-def chain(settings: Settings = DRAFT, *, seed: int = 0, take: int = 0) -> tuple[Stage, ...]:
-    """The chain of the small clip."""
-    return stages(source(), settings, seed=seed, take=take)
+def infusion(
+    folder: Path,
+    *,
+    settings: Settings = TINY,
+    seed: int = 0,
+    shot: Source | None = None,
+    report: Report | None = None,
+) -> Infusion:
+    """A run on a cache."""
+    return Infusion(
+        shot or source(),
+        settings,
+        seed=seed,
+        take=0,
+        store=store(folder),
+        report=report or Report(),
+        threads=1,
+    )
 
 
-def fit_keys(chain: tuple[Stage, ...]) -> list[str]:
-    """The name of each fit."""
-    return [stage.fit.key for stage in chain]
+def store(folder: Path) -> Store:
+    """The cache, which must never find anything damaged."""
+
+    def damaged(message: str) -> None:
+        raise AssertionError(message)
+
+    return Store(folder, on_damage=damaged)
 
 
-def sample_keys(chain: tuple[Stage, ...]) -> list[str]:
-    """The name of each sample."""
-    return [stage.sample.key for stage in chain]
-
-
-def test_each_fit_goes_on_from_the_noisier_one() -> None:
-    """The first starts from scratch, every other from the one before; samples likewise."""
-    found = chain()
-    assert len(found) == DRAFT.intervals
-    assert found[0].fit.started is Started.SCRATCH
-    assert found[0].sample.noisier is None
-    for before, after in pairwise(found):
-        assert after.fit.started is Started.PREVIOUS
-        assert after.fit.parent == before.fit.key
-        assert after.sample.noisier == before.sample.key
-    assert all(stage.sample.fit == stage.fit.key for stage in found)
-    assert len(set(fit_keys(found) + sample_keys(found))) == 2 * DRAFT.intervals
-
-
-def test_each_stage_hands_over_to_the_next() -> None:
-    """`then` is where the next stage's walk begins; after the last there is no noise."""
-    for settings in PRESETS.values():
-        found = chain(settings)
-        assert [s.then for s in found] == [*(s.timesteps[0] for s in found[1:]), -1]
-        assert all(stage.then < stage.timesteps[-1] for stage in found)
-        spans = [(stage.interval.low, stage.interval.high) for stage in found]
-        assert [stage.fit.interval for stage in found] == spans
-
-
-def test_the_published_chain() -> None:
-    """20 stages of 50 evaluations but the last, which leaves t = 0 out."""
-    found = chain(PRESETS["paper"])
-    assert [len(stage.timesteps) for stage in found] == [50] * 19 + [49]
-    assert [stage.then for stage in found] == [*range(949, 0, -50), -1]
-
-
-def test_the_same_job_has_the_same_names() -> None:
-    """In another process, too: nothing but the identity is in a key."""
-    assert fit_keys(chain()) == fit_keys(chain())
-    assert sample_keys(chain()) == sample_keys(chain())
-
-
-@pytest.mark.parametrize(("seed", "take"), [(1, 0), (0, 1)], ids=["seed", "take"])
-def test_a_seed_or_take_changes_only_samples(seed: int, take: int) -> None:
-    """Every fit is used again."""
-    other = chain(seed=seed, take=take)
-    assert fit_keys(chain()) == fit_keys(other)
-    assert not set(sample_keys(chain())) & set(sample_keys(other))
-
-
-def test_every_setting_has_a_change_to_be_tried() -> None:
-    """The table above knows all settings and changes each."""
-    assert list(CHANGES) == [f.name for f in fields(Settings)]
-    for key, text in CHANGES.items():
-        assert overridden(DRAFT, {key: text}) != DRAFT
-
-
-@pytest.mark.parametrize("key", list(CHANGES))
-def test_every_setting_changes_the_right_names(key: str) -> None:
-    """Those of sampling change samples alone; all others change fits, and so samples too."""
-    changed = chain(overridden(DRAFT, {key: CHANGES[key]}))
-    assert not set(sample_keys(chain())) & set(sample_keys(changed))
-    if key in ONLY_SAMPLING:
-        assert fit_keys(chain()) == fit_keys(changed)
-    else:
-        assert not set(fit_keys(chain())) & set(fit_keys(changed))
-
-
-def test_another_clip_or_encoding_is_another_fit() -> None:
-    """Known pixels, the matte and the encoding's parameters are in every name."""
-    for other in (source(clip="b" * 64), source(knee=0.2)):
-        found = stages(other, DRAFT, seed=0, take=0)
-        assert not set(fit_keys(chain())) & set(fit_keys(found))
+def chain(settings: Settings = TINY, shot: Source | None = None) -> tuple[Stage, ...]:
+    """The stages of a run."""
+    return infusion(Path("nowhere"), settings=settings, shot=shot).stages
 
 
 def run(
@@ -164,16 +103,8 @@ def run(
 ) -> tuple[np.ndarray, list[str]]:
     """(filled clip, outcome of each interval) of a whole run on a cache."""
     report = Telling()
-    infusion = Infusion(
-        shot or source(),
-        settings,
-        seed=seed,
-        take=0,
-        store=Store(folder, on_damage=report.warn),
-        report=report,
-        threads=1,
-    )
-    return infusion.run(), report.outcomes
+    filled = infusion(folder, settings=settings, seed=seed, shot=shot, report=report).run()
+    return filled, report.outcomes
 
 
 class Telling(Report):
@@ -189,22 +120,79 @@ class Telling(Report):
         self.outcomes.append(f"{index} {outcome}")
 
 
-def test_known_voxels_come_out_as_they_went_in(tmp_path: Path) -> None:
-    """Bit for bit, and the hole is filled with finite values within the known range."""
-    filled, outcomes = run(tmp_path)
-    shot = source()
+class StoppedAfter(Exception):  # noqa: N818 - an event, no error of anyone's
+    """The test's own end of a run."""
+
+
+def stopped(
+    folder: Path, after: int, *, settings: Settings = TINY, shot: Source | None = None
+) -> None:
+    """A run that ends in the first step of interval `after`."""
+
+    class Stopping(Report):
+        def progress(self, phase: str, done: int, total: int, **figures: float) -> None:
+            if figures["interval"] == after:
+                raise StoppedAfter
+
+    with pytest.raises(StoppedAfter):
+        infusion(folder, settings=settings, shot=shot, report=Stopping()).run()
+
+
+def samples(folder: Path, settings: Settings = TINY) -> list[int]:
+    """Which stages' samples the cache holds."""
+    found = enumerate(chain(settings))
+    return [i for i, stage in found if store(folder).has(Kind.SAMPLE, stage.sample.key)]
+
+
+def kept_sample(
+    folder: Path, index: int, *, settings: Settings = TINY, shot: Source | None = None
+) -> np.ndarray:
+    """The sample of a stage as a run that ends after it leaves it."""
+    stopped(folder, index + 1, settings=settings, shot=shot)
+    key = chain(settings, shot)[index].sample.key
+    entry = store(folder).load(Kind.SAMPLE, key)
+    assert entry is not None
+    return entry.tensors["x"]
+
+
+def test_the_small_clip_is_worked_at_two_sizes() -> None:
+    """What the tests below rely on."""
+    assert [stage.level for stage in chain()] == [0, 0, 1, 1]
+    assert [stage.level for stage in chain(FLAT)] == [0, 0, 0]
+    assert [stage.level for stage in chain(PAPER)] == [0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        TINY,
+        FLAT,
+        PAPER,
+        replace(PAPER, coarsest_hole_pixels=3, detail_intervals=1),
+        replace(TINY, network=Network.PUBLISHED, optimiser=Optimiser.ADAM, margin_pixels=3),
+    ],
+    ids=["two levels", "one level", "paper", "paper with levels", "draft, published network"],
+)
+def test_known_voxels_come_out_as_they_went_in(tmp_path: Path, settings: Settings) -> None:
+    """Bit for bit, and the hole is filled with finite values within the known range.
+
+    No size of a level or of a sampled box is one that a network cannot take.
+    """
+    settings = replace(settings, detail_steps_per_interval=2, detail_sampling_steps=2)
+    shot = source(size=(18, 21))
+    filled, outcomes = run(tmp_path, settings=settings, shot=shot)
     known = np.broadcast_to(shot.hole.numpy() == 0, filled.shape)
     assert np.array_equal(filled[known], shot.x_0.numpy()[known])
     assert (np.abs(filled[~known]) <= 1.0).all()
     assert filled[~known].std() > 0.0
-    assert outcomes == ["0 fitted", "1 fitted", "2 fitted"]
+    assert outcomes == [f"{i} fitted" for i in range(len(chain(settings, shot)))]
 
 
 def test_a_second_run_finds_everything(tmp_path: Path) -> None:
     """The same bits, and nothing is fitted."""
     first, _ = run(tmp_path)
     again, outcomes = run(tmp_path)
-    assert outcomes == ["0 hit", "1 hit", "2 hit"]
+    assert outcomes == ["0 hit", "1 hit", "2 hit", "3 hit"]
     assert np.array_equal(first, again)
 
 
@@ -217,64 +205,85 @@ def test_two_caches_give_the_same_bits(tmp_path: Path) -> None:
 
 
 def test_another_seed_samples_from_the_same_fits(tmp_path: Path) -> None:
-    """Another fill, and no interval is fitted again."""
+    """Another fill, and no interval of any level is fitted again."""
     first, _ = run(tmp_path)
     other, outcomes = run(tmp_path, seed=1)
-    assert outcomes == ["0 hit", "1 hit", "2 hit"]
+    assert outcomes == ["0 hit", "1 hit", "2 hit", "3 hit"]
     assert not np.array_equal(first, other)
 
 
-@pytest.mark.parametrize("settings", [TINY, None], ids=["draft", "paper"])
-def test_going_on_from_any_interval_gives_the_same_bits(
-    tmp_path: Path, settings: Settings | None
-) -> None:
-    """A run that lost its last fits and samples makes them again, from what is left."""
-    if settings is None:
-        settings = replace(
-            PRESETS["paper"], channels=4, intervals=3, steps_per_interval=2, sampling_steps=2
-        )
+@pytest.mark.parametrize("settings", [TINY, PAPER], ids=["two levels", "paper"])
+def test_going_on_from_any_interval_gives_the_same_bits(tmp_path: Path, settings: Settings) -> None:
+    """A run that was stopped in any interval fits what is missing, and nothing else."""
     undisturbed, _ = run(tmp_path / "whole", settings=settings)
-    for kept in range(3):
+    count = len(chain(settings))
+    for kept in range(count):
         folder = tmp_path / str(kept)
-        with pytest.raises(StoppedAfter):
-            stopped(folder, settings, kept)
+        stopped(folder, kept, settings=settings)
         again, outcomes = run(folder, settings=settings)
         assert np.array_equal(again, undisturbed)
-        assert [o for o in outcomes if "fitted" in o] == [f"{i} fitted" for i in range(kept, 3)]
+        assert [o for o in outcomes if "fitted" in o] == [f"{i} fitted" for i in range(kept, count)]
 
 
-class StoppedAfter(Exception):  # noqa: N818 - an event, no error of anyone's
-    """The test's own end of a run."""
+@pytest.mark.parametrize("lost", range(4))
+def test_a_fit_that_was_lost_is_made_again_alone(tmp_path: Path, lost: int) -> None:
+    """From the fit before it, also where that is a coarser level's, and to the same bits."""
+    undisturbed, _ = run(tmp_path)
+    last = chain()[-1].sample.key
+    store(tmp_path).drop(Kind.FIT, chain()[lost].fit.key)
+    store(tmp_path).drop(Kind.SAMPLE, last)
+    again, outcomes = run(tmp_path)
+    assert np.array_equal(again, undisturbed)
+    assert sorted(outcomes) == [f"{i} {'fitted' if i == lost else 'hit'}" for i in range(4)]
 
 
-def stopped(folder: Path, settings: Settings, after: int, shot: Source | None = None) -> None:
-    """A run that ends in the first step of interval `after`."""
+def test_a_coarser_level_is_kept_until_the_finer_one_is_done(tmp_path: Path) -> None:
+    """Of each level only the last sample, and of finished levels only what is still needed."""
+    kept = []
+    for after in range(4):
+        stopped(tmp_path, after)
+        kept.append(samples(tmp_path))
+    run(tmp_path)
+    kept.append(samples(tmp_path))
+    assert kept == [[], [0], [1], [1, 2], [3]]
 
-    class Stopping(Report):
-        def progress(self, phase: str, done: int, total: int, **figures: float) -> None:
-            if figures["interval"] == after:
-                raise StoppedAfter
 
-    Infusion(
-        shot or source(),
-        settings,
-        seed=0,
-        take=0,
-        store=Store(folder, on_damage=Report().warn),
-        report=Stopping(),
-        threads=1,
-    ).run()
+@pytest.mark.parametrize("lost", [(1,), (2,), (1, 2)], ids=["coarser", "finer", "both"])
+def test_a_pruned_sample_is_drawn_again(tmp_path: Path, lost: tuple[int, ...]) -> None:
+    """In the middle of the finer level; also the coarser level's, without which it cannot go on."""
+    undisturbed, _ = run(tmp_path / "whole")
+    stopped(tmp_path, 3)
+    for index in lost:
+        store(tmp_path).drop(Kind.SAMPLE, chain()[index].sample.key)
+    again, outcomes = run(tmp_path)
+    assert np.array_equal(again, undisturbed)
+    assert outcomes == ["0 hit", "1 hit", "2 hit", "3 fitted"]
+    assert samples(tmp_path) == [3]
+
+
+def test_a_finer_level_adds_detail_to_the_coarser(tmp_path: Path) -> None:
+    """Where the plate has next to no detail, the fill is the coarser level's, enlarged."""
+    y, x = np.mgrid[0:40, 0:48] / 9.0
+    waves = np.stack([np.sin(x + c) * np.cos(y - c) for c in range(9)]).astype(np.float32)
+    shot = source(size=(40, 48))
+    clip = torch.from_numpy(waves.reshape(3, 3, 40, 48)) * (1 - shot.hole)
+    shot = replace(shot, x_0=clip)
+    settings = replace(TINY, margin_pixels=99, learning_rate=1e-6)
+    coarse = kept_sample(tmp_path, 1, settings=settings, shot=shot)
+    assert coarse.shape == (3, 3, 20, 24)
+    filled, _ = run(tmp_path, settings=settings, shot=shot)
+    level = PyramidLevel(shot.x_0, shot.hole)
+    enlarged = without_detail(torch.from_numpy(coarse), level).numpy()
+    hole = np.broadcast_to(shot.hole.numpy() > 0, filled.shape)
+    added = (filled - enlarged)[hole]
+    assert 0.0 < added.std() < 0.1 * enlarged[hole].std()
 
 
 def test_what_is_kept_between_intervals_is_at_the_next_one_s_noise_level(tmp_path: Path) -> None:
     """A sample is x_t where the next interval begins, its known voxels noisy like all others."""
-    with pytest.raises(StoppedAfter):
-        stopped(tmp_path, TINY, 1)
-    first = chain(TINY)[0]
-    entry = Store(tmp_path, on_damage=Report().warn).load(Kind.SAMPLE, first.sample.key)
-    assert entry is not None
-    a, shot = alpha_bar(first.then), source()
-    rest = entry.tensors["x"] - a**0.5 * shot.x_0.numpy()
+    sample, shot = kept_sample(tmp_path, 0, settings=FLAT), source()
+    a = alpha_bar(chain(FLAT)[0].then)
+    rest = sample - a**0.5 * shot.x_0.numpy()
     known = np.broadcast_to(shot.hole.numpy() == 0, rest.shape)
     count = int(known.sum())
     assert rest[known].var() == pytest.approx(1 - a, rel=4 * (2 / count) ** 0.5)
@@ -284,16 +293,6 @@ WIDE = (40, 48)
 """(height, width) of a clip that is larger than its hole and a margin."""
 
 
-def kept_sample(folder: Path, settings: Settings, shot: Source) -> np.ndarray:
-    """The first stage's sample as a run that ends after it leaves it."""
-    with pytest.raises(StoppedAfter):
-        stopped(folder, settings, 1, shot)
-    first = stages(shot, settings, seed=0, take=0)[0]
-    entry = Store(folder, on_damage=Report().warn).load(Kind.SAMPLE, first.sample.key)
-    assert entry is not None
-    return entry.tensors["x"]
-
-
 @pytest.mark.parametrize(
     ("margin", "size"), [(0, (6, 6)), (4, (14, 14)), (20, (31, 31)), (99, WIDE)]
 )
@@ -301,9 +300,9 @@ def test_sampling_looks_at_the_hole_and_a_margin(
     tmp_path: Path, margin: int, size: tuple[int, int]
 ) -> None:
     """A box around the hole, cut off at the clip's edges; all else comes out as it went in."""
-    settings = replace(TINY, margin_pixels=margin)
+    settings = replace(FLAT, margin_pixels=margin)
     shot = source(size=WIDE)
-    assert kept_sample(tmp_path, settings, shot).shape == (3, 3, *size)
+    assert kept_sample(tmp_path, 0, settings=settings, shot=shot).shape == (3, 3, *size)
     filled, _ = run(tmp_path, settings=settings, shot=shot)
     known = np.broadcast_to(shot.hole.numpy() == 0, filled.shape)
     assert filled.shape == (3, 3, *WIDE)
@@ -312,18 +311,29 @@ def test_sampling_looks_at_the_hole_and_a_margin(
     assert filled[~known].std() > 0.0
 
 
+def test_the_margin_is_counted_in_each_level_s_own_pixels(tmp_path: Path) -> None:
+    """Two around a hole of six, and two around the four that it has at half the size."""
+    settings, shot = replace(TINY, margin_pixels=2), source(size=WIDE)
+    shapes = [
+        kept_sample(tmp_path, index, settings=settings, shot=shot).shape for index in range(3)
+    ]
+    assert shapes == [(3, 3, 8, 8), (3, 3, 8, 8), (3, 3, 10, 10)]
+
+
 def test_the_whole_frame_is_sampled_where_all_of_it_is_worked_on(tmp_path: Path) -> None:
     """As published, whatever the margin."""
-    settings = replace(TINY, margin_pixels=0, area=Area.FRAME)
-    assert kept_sample(tmp_path, settings, source(size=WIDE)).shape == (3, 3, *WIDE)
+    settings = replace(FLAT, margin_pixels=0, area=Area.FRAME)
+    found = kept_sample(tmp_path, 0, settings=settings, shot=source(size=WIDE))
+    assert found.shape == (3, 3, *WIDE)
 
 
 def test_a_box_has_the_noise_of_its_place(tmp_path: Path) -> None:
     """Known voxels of a sample are as noisy in a box as they are in the whole clip."""
     shot = source(size=WIDE)
     shot = replace(shot, hole=shot.hole.roll((9, 13), (-2, -1)), x_0=shot.x_0 * 0)
-    small = kept_sample(tmp_path / "box", replace(TINY, margin_pixels=4), shot)
-    large = kept_sample(tmp_path / "whole", replace(TINY, margin_pixels=99), shot)
+    boxed, whole = replace(FLAT, margin_pixels=4), replace(FLAT, margin_pixels=99)
+    small = kept_sample(tmp_path / "box", 0, settings=boxed, shot=shot)
+    large = kept_sample(tmp_path / "whole", 0, settings=whole, shot=shot)
     box = (slice(None), slice(None), slice(14 - 4, 20 + 4), slice(18 - 4, 24 + 4))
     known = np.broadcast_to(shot.hole.numpy() == 0, large.shape)[box]
     assert np.array_equal(small[known], large[box][known])

@@ -13,11 +13,13 @@ from infusion_engine.settings import (
     Area,
     Network,
     Objective,
+    Optimiser,
     Precision,
     Sampler,
     Schedule,
     Settings,
     Spacing,
+    at_level,
     described,
     overridden,
 )
@@ -27,14 +29,20 @@ DRAFT = PRESETS["draft"]
 PUBLISHED = {
     "network": "published",
     "channels": 32,
+    "coarsest_hole_pixels": 0,
     "intervals": 20,
     "spacing": "timestep",
     "steps_per_interval": 10_000,
     "sampling_steps": 50,
+    # There is no finer size; should one be asked for, these say the same as the ones above.
+    "detail_intervals": 20,
+    "detail_steps_per_interval": 10_000,
+    "detail_sampling_steps": 50,
     "sampler": "ancestral",
     "window_frames": 20,
     "crop_pixels": 0,
     "batch": 1,
+    "optimiser": "adam",
     "learning_rate": 1e-4,
     "schedule": "constant",
     "objective": "known",
@@ -82,6 +90,11 @@ def test_a_description_read_back_is_the_same_settings(preset: str) -> None:
         ("intervals", "7", 7),
         ("steps_per_interval", "20", 20),
         ("sampling_steps", "4", 4),
+        ("coarsest_hole_pixels", "0", 0),
+        ("coarsest_hole_pixels", "48", 48),
+        ("detail_intervals", "50", 50),
+        ("detail_steps_per_interval", "20", 20),
+        ("detail_sampling_steps", "1000", 1000),
         ("window_frames", "1", 1),
         ("crop_pixels", "0", 0),
         ("crop_pixels", "48", 48),
@@ -92,9 +105,10 @@ def test_a_description_read_back_is_the_same_settings(preset: str) -> None:
         ("margin_pixels", "64", 64),
         ("working_size", "320x180", (320, 180)),
         ("working_size", "320X180", (320, 180)),
-        ("network", "published", Network.PUBLISHED),
         ("spacing", "timestep", Spacing.TIMESTEP),
         ("sampler", "deterministic", Sampler.DETERMINISTIC),
+        ("sampler", "ancestral", Sampler.ANCESTRAL),
+        ("optimiser", "adam", Optimiser.ADAM),
         ("schedule", "constant", Schedule.CONSTANT),
         ("objective", "known", Objective.KNOWN),
         ("area", "frame", Area.FRAME),
@@ -130,6 +144,13 @@ def test_an_unknown_key_lists_the_known_ones() -> None:
         ("steps_per_interval", "0"),
         ("sampling_steps", "0"),
         ("sampling_steps", "900"),
+        ("coarsest_hole_pixels", "-1"),
+        ("coarsest_hole_pixels", "none"),
+        ("detail_intervals", "0"),
+        ("detail_intervals", "51"),
+        ("detail_steps_per_interval", "0"),
+        ("detail_sampling_steps", "0"),
+        ("detail_sampling_steps", "1001"),
         ("window_frames", "0"),
         ("batch", "0"),
         ("channels", "0"),
@@ -154,6 +175,7 @@ def test_an_unknown_key_lists_the_known_ones() -> None:
         ("network", "resnet"),
         ("precision", "fp16"),
         ("sampler", "ANCESTRAL"),
+        ("optimiser", "sgd"),
     ],
 )
 def test_a_value_that_no_run_could_use_is_refused(key: str, text: str) -> None:
@@ -170,6 +192,34 @@ def test_a_wrong_name_lists_the_right_ones() -> None:
     """For choices, every choice is told."""
     with pytest.raises(UsageError, match="published, residual"):
         overridden(DRAFT, {"network": "unet"})
+    with pytest.raises(UsageError, match="ancestral, deterministic, multistep"):
+        overridden(DRAFT, {"sampler": "euler"})
+
+
+def test_the_published_network_is_not_moved_by_muon() -> None:
+    """It has no matrices for it; said from whichever side it is asked for, with the way out."""
+    for settings, changes in (
+        (DRAFT, {"network": "published"}),
+        (PRESETS["paper"], {"optimiser": "muon"}),
+    ):
+        with pytest.raises(UsageError, match=r"optimiser=muon.*published") as caught:
+            overridden(settings, changes)
+        assert "optimiser=adam" in caught.value.remedy
+    both = overridden(DRAFT, {"network": "published", "optimiser": "adam"})
+    assert (both.network, both.optimiser) == (Network.PUBLISHED, Optimiser.ADAM)
+
+
+@pytest.mark.parametrize("preset", list(PRESETS))
+def test_finer_levels_take_the_detail_numbers(preset: str) -> None:
+    """Three numbers at every level but the coarsest, and nothing else."""
+    settings = replace(
+        PRESETS[preset], detail_intervals=3, detail_steps_per_interval=5, detail_sampling_steps=7
+    )
+    assert at_level(settings, 0) == settings
+    for level in (1, 2, 9):
+        assert at_level(settings, level) == replace(
+            settings, intervals=3, steps_per_interval=5, sampling_steps=7
+        )
 
 
 def test_intervals_and_steps_together_stay_within_the_timesteps() -> None:

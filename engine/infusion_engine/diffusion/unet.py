@@ -6,7 +6,7 @@ import math
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import interpolate, max_pool3d
+from torch.nn.functional import interpolate, max_pool3d, pad
 
 TIME_CHANNELS = 16
 COLOURS = 3
@@ -59,7 +59,7 @@ class PublishedUNet(nn.Module):
     """Predicts x_0 from x_t, the conditioning, the hole and the timestep."""
 
     levels = 3
-    """H and W must be multiples of 2**3."""
+    """Inside, H and W are multiples of 2**3."""
 
     def __init__(self, *, channels: int = 32) -> None:
         super().__init__()
@@ -75,7 +75,7 @@ class PublishedUNet(nn.Module):
         """Predicted x_0.
 
         Args:
-            x_t: (B, 3, T, H, W), noisy clip.
+            x_t: (B, 3, T, H, W), noisy clip; H and W may be any.
             conditioning: (B, 3, T, H, W), plate times known, in [-1, 1].
             hole: (B, 1, T, H, W), 1 = missing.
             guess: not looked at; the published network knows no guess.
@@ -85,7 +85,12 @@ class PublishedUNet(nn.Module):
             (B, 3, T, H, W).
         """
         del guess  # part of the interface, not of the paper
+        height, width = x_t.shape[-2:]
+        # What is added to come to whole multiples is missing, and cut off again.
+        more = (0, -width % 2**self.levels, 0, -height % 2**self.levels)
+        x_t, conditioning = pad(x_t, more), pad(conditioning, more)
+        hole = pad(hole, more, value=1.0)
         planes = self.time(t)[:, :, None, None, None].expand(-1, -1, *x_t.shape[2:])
         x = torch.cat([conditioning, x_t, hole, planes.to(x_t.dtype)], dim=1)  # (B, 23, T, H, W)
         out: Tensor = self.last(self.body(self.first(x)))
-        return out
+        return out[..., :height, :width]
