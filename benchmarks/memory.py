@@ -27,7 +27,10 @@ import OpenEXR
 LARGE, SMALL = (1920, 1080), (384, 216)
 MANY, FEW = 100, 20
 HOLE = 56  # pixels each way
-BUDGET = ("intervals=2", "steps_per_interval=5", "sampling_steps=1")
+BUDGET = (
+    *("intervals=2", "steps_per_interval=5", "sampling_steps=1"),
+    *("detail_intervals=1", "detail_steps_per_interval=5", "detail_sampling_steps=1"),
+)
 COMMAND = ("--preset", "draft", "--threads", "2", "--device", "cpu", "--no-cache")
 MIB = 1024.0**2
 STEADY = {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_ARENA_MAX": "1"}

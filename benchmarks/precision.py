@@ -27,9 +27,11 @@ import torch
 from infusion_engine.device import choose_device
 from infusion_engine.diffusion.denoise import Model, build, initialise
 from infusion_engine.diffusion.interval import intervals
+from infusion_engine.diffusion.pyramid import PyramidLevel
 from infusion_engine.settings import PRESETS, Precision, Settings
-from infusion_engine.training.fit import fit_interval, normalise_weights, reach, window_loss
-from infusion_engine.training.window import Window, draw_window
+from infusion_engine.training.fit import fit_interval, normalise_weights, window_loss
+from infusion_engine.training.optimise import Optimisers
+from infusion_engine.training.window import Window, draw_window, lay_ground
 
 ROUNDS = 5
 """Turns of each precision; the median is told."""
@@ -45,25 +47,23 @@ BUSY = 0.75
 Step = Callable[[], object]
 
 
-def clip(device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
-    """Drifting waves, (3, T, H, W), and a hole in their middle, (1, T, H, W)."""
+def clip(device: torch.device) -> PyramidLevel:
+    """Drifting waves with a hole in their middle, as a pyramid's only level."""
     t, y, x = torch.meshgrid(*(torch.arange(n, dtype=torch.float32) for n in CLIP), indexing="ij")
     waves = [torch.sin(x / (5 + c) + y / 9 + t / 2) * 0.8 for c in range(3)]
     hole = torch.zeros(1, *CLIP)
     low = CLIP[1] // 2 - HOLE // 2
     hole[:, :, low : low + HOLE, low : low + HOLE] = 1.0
-    return (torch.stack(waves) * (1.0 - hole)).to(device), hole.to(device)
+    return PyramidLevel(x_0=(torch.stack(waves) * (1.0 - hole)).to(device), hole=hole.to(device))
 
 
 def training_step(settings: Settings, device: torch.device) -> Step:
     """One optimiser step of `settings` at its finest interval, windows drawn beforehand."""
     model, window = _prepared(settings, device)
-    adam = torch.optim.Adam(model.parameters(), lr=settings.learning_rate, betas=(0.9, 0.99))
+    optimisers = Optimisers(model, settings)
 
     def step() -> None:
-        adam.zero_grad(set_to_none=True)
-        torch.autograd.backward(window_loss(model, window, settings))
-        adam.step()
+        optimisers.step(window_loss(model, window, settings), settings.learning_rate)
         normalise_weights(model)
 
     return step
@@ -81,15 +81,14 @@ def forward_and_backward(settings: Settings, device: torch.device) -> Step:
 
 
 def _prepared(settings: Settings, device: torch.device) -> tuple[Model, Window]:
-    """The network, after one step of a fit that chooses its patches, and one step's windows."""
-    x_0, hole = clip(device)
+    """The network, after one step of a fit that measures its gauge, and one step's windows."""
+    ground = lay_ground(clip(device), 0, settings)
     model = build(settings.network, channels=settings.channels).to(device)
     initialise(model, SEED)
     interval = intervals(settings.intervals, settings.spacing)[-1]
     fit_interval(
         model,
-        x_0,
-        hole,
+        ground,
         settings=replace(settings, steps_per_interval=1),
         interval=interval,
         fit_seed=SEED,
@@ -97,15 +96,7 @@ def _prepared(settings: Settings, device: torch.device) -> tuple[Model, Window]:
         on_step=_unheard,
     )
     model.train()
-    window = draw_window(
-        x_0,
-        hole,
-        settings=settings,
-        interval=interval,
-        fit_seed=SEED,
-        step=0,
-        reach=reach(model),
-    )
+    window = draw_window(ground, settings=settings, interval=interval, fit_seed=SEED, step=0)
     return model, window
 
 

@@ -1,10 +1,10 @@
-"""Fitting: the learning rate, the average, the patches, and the same bits from the same start."""
+"""Fitting: the learning rate, the average, the gauge, and the same bits from the same start."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,8 @@ from torch import Tensor, nn
 
 from infusion_engine.diffusion.denoise import Model, build, initialise, load_state, state_of
 from infusion_engine.diffusion.interval import Interval, intervals
-from infusion_engine.diffusion.residual import Convolution, ResidualDenoiser
+from infusion_engine.diffusion.pyramid import PyramidLevel
+from infusion_engine.diffusion.residual import Convolution, Gauge, ResidualDenoiser
 from infusion_engine.diffusion.unet import PublishedUNet
 from infusion_engine.settings import PRESETS, Schedule, Settings
 from infusion_engine.training.fit import (
@@ -22,14 +23,15 @@ from infusion_engine.training.fit import (
     fit_interval,
     learning_rate,
     normalise_weights,
-    reach,
     window_loss,
 )
-from infusion_engine.training.window import draw_window
+from infusion_engine.training.gauge import measured
+from infusion_engine.training.window import Ground, draw_window, lay_ground
 
 SHAPE = (4, 32, 32)
 PAPER = replace(PRESETS["paper"], channels=4, window_frames=3, steps_per_interval=4)
 DRAFT = replace(PRESETS["draft"], channels=8, window_frames=3, crop_pixels=16, steps_per_interval=4)
+CARRIED = replace(DRAFT, schedule=Schedule.CONSTANT)
 BOTH = pytest.mark.parametrize("settings", [PAPER, DRAFT], ids=["paper", "draft"])
 
 
@@ -38,7 +40,7 @@ def ignore(step: int, loss: float) -> None:
 
 
 def matte() -> Tensor:
-    """(1, T, H, W): a block with odd edges, so that it cuts patches."""
+    """(1, T, H, W): a block."""
     hole = torch.zeros(1, *SHAPE)
     hole[:, :, 5:23, 3:22] = 1.0
     return hole
@@ -49,6 +51,12 @@ def clip() -> Tensor:
     torch.manual_seed(0)
     smooth = torch.nn.functional.interpolate(torch.randn(1, 3, 4, 4, 4), scale_factor=(1, 8, 8))[0]
     return (0.4 * smooth + 0.05 * torch.randn(3, *SHAPE)) * (1 - matte())
+
+
+def ground(settings: Settings, *, level: int = 0, x_0: Tensor | None = None) -> Ground:
+    """What a fit of the clip learns from."""
+    x_0 = clip() if x_0 is None else x_0
+    return lay_ground(PyramidLevel(x_0=x_0, hole=matte()), level, settings)
 
 
 def started(settings: Settings) -> Model:
@@ -63,19 +71,21 @@ def fit(
     settings: Settings,
     *,
     index: int = 0,
+    interval: Interval | None = None,
     carried: Mapping[str, Tensor] | None = None,
     fit_seed: int = 0,
+    on: Ground | None = None,
+    on_step: Callable[[int, float], None] = ignore,
 ) -> FitState:
-    """Fit one interval of the clip."""
+    """Fit one interval of the clip, or of other ground."""
     return fit_interval(
         model,
-        clip(),
-        matte(),
+        on or ground(settings),
         settings=settings,
-        interval=intervals(settings.intervals, settings.spacing)[index],
+        interval=interval or intervals(settings.intervals, settings.spacing)[index],
         fit_seed=fit_seed,
         carried=carried or {},
-        on_step=ignore,
+        on_step=on_step,
     )
 
 
@@ -99,7 +109,9 @@ def test_a_fit_from_the_same_weights_gives_the_same_bits(settings: Settings) -> 
     assert any(not torch.equal(first.model[k], other.model[k]) for k in first.model)
 
 
-@BOTH
+@pytest.mark.parametrize(
+    "settings", [PAPER, DRAFT, CARRIED], ids=["paper", "draft", "muon, carried"]
+)
 def test_going_on_from_files_equals_never_having_stopped(
     settings: Settings, tmp_path: Path
 ) -> None:
@@ -159,15 +171,7 @@ def test_fitting_learns(settings: Settings) -> None:
 
     def unseen(model: Model) -> float:
         windows = (
-            draw_window(
-                clip(),
-                matte(),
-                settings=settings,
-                interval=span,
-                fit_seed=0,
-                step=step,
-                reach=reach(model),
-            )
+            draw_window(ground(settings), settings=settings, interval=span, fit_seed=0, step=step)
             for step in range(1000, 1010)
         )
         with torch.no_grad():
@@ -175,16 +179,7 @@ def test_fitting_learns(settings: Settings) -> None:
 
     def fitted(steps: int) -> Model:
         model = started(settings)
-        fit_interval(
-            model,
-            clip(),
-            matte(),
-            settings=replace(settings, steps_per_interval=steps),
-            interval=span,
-            fit_seed=0,
-            carried={},
-            on_step=ignore,
-        )
+        fit(model, replace(settings, steps_per_interval=steps), interval=span)
         return model
 
     assert unseen(fitted(40)) < unseen(fitted(1))
@@ -202,16 +197,7 @@ def test_every_step_is_told_and_may_stop_the_fit(settings: Settings) -> None:
             raise InterruptedError
 
     with pytest.raises(InterruptedError):
-        fit_interval(
-            started(settings),
-            clip(),
-            matte(),
-            settings=settings,
-            interval=Interval(0, 500, 1000),
-            fit_seed=0,
-            carried={},
-            on_step=stop,
-        )
+        fit(started(settings), settings, on_step=stop)
     assert heard == [1, 2, 3]
 
 
@@ -258,16 +244,7 @@ def test_the_average_is_over_the_end_of_the_interval() -> None:
     def on_step(step: int, loss: float) -> None:
         seen.append(model.get_parameter(name).detach().clone())
 
-    state = fit_interval(
-        model,
-        clip(),
-        matte(),
-        settings=settings,
-        interval=Interval(0, 500, 1000),
-        fit_seed=0,
-        carried={},
-        on_step=on_step,
-    )
+    state = fit(model, settings, on_step=on_step)
     for weight in seen:
         expected = decay * expected + (1 - decay) * weight
     assert torch.allclose(state.model[f"weights.{name}"].double(), expected, rtol=1e-4, atol=1e-8)
@@ -288,7 +265,7 @@ def test_normalised_weights_keep_their_size() -> None:
     convolutions = [m for m in model.modules() if isinstance(m, Convolution)]
     assert convolutions
     for module in convolutions:
-        size = module.weight.detach().pow(2).mean((1, 2, 3, 4))
+        size = module.weight.detach().pow(2).mean(1)
         assert torch.allclose(size, torch.ones_like(size), rtol=1e-3)
     assert all(torch.equal(model.get_parameter(name), p) for name, p in others.items())
     # The published network has none: it is left alone.
@@ -312,50 +289,55 @@ def test_weights_are_put_back_on_their_sphere_at_every_step() -> None:
     def on_step(step: int, loss: float) -> None:
         for module in model.modules():
             if isinstance(module, Convolution):
-                size = module.weight.detach().pow(2).mean((1, 2, 3, 4))
+                size = module.weight.detach().pow(2).mean(1)
                 assert torch.allclose(size, torch.ones_like(size), rtol=1e-4)
 
-    fit_interval(
-        model,
-        clip(),
-        matte(),
-        settings=DRAFT,
-        interval=Interval(0, 500, 1000),
-        fit_seed=0,
-        carried={},
-        on_step=on_step,
-    )
+    fit(model, DRAFT, on_step=on_step)
 
 
-def test_each_interval_has_patches_of_its_own() -> None:
-    """Large ones where noise hides detail, small ones where it does not; windows grow alike."""
-    model = started(DRAFT)
-    found = []
-    for index in range(DRAFT.intervals):
-        fit(model, replace(DRAFT, steps_per_interval=1), index=index)
-        assert isinstance(model, ResidualDenoiser)
-        assert reach(model) == model.patches.size // 2
-        found.append(model.patches.size)
-    assert found == sorted(found, reverse=True)
-    assert found[0] == 8
-    assert found[-1] == 2
-    assert reach(started(PAPER)) == 1
+@pytest.mark.parametrize("level", [0, 1])
+def test_a_fit_takes_the_level_s_own_gauge(level: int) -> None:
+    """Whatever the network had before; every interval of a level has the same."""
+    here = ground(DRAFT, level=level)
+    expected = measured(here, settings=DRAFT, fit_seed=0)
+    for index in (0, DRAFT.intervals - 1):
+        model = started(DRAFT)
+        state = fit(model, replace(DRAFT, steps_per_interval=1), index=index, on=here)
+        for f in fields(Gauge):
+            assert torch.equal(state.model[f"gauge.{f.name}"], getattr(expected, f.name))
+    other = measured(ground(DRAFT, level=1 - level), settings=DRAFT, fit_seed=0)
+    assert not torch.equal(other.spread, expected.spread)
+
+
+@pytest.mark.parametrize("extreme", [1e6, -1e6])
+@pytest.mark.parametrize("level", [0, 1])
+def test_nothing_under_the_matte_has_a_say(level: int, extreme: float) -> None:
+    """Whatever stands there, the fitted network has the same bits."""
+    poisoned = torch.where(matte() == 1.0, extreme, clip())
+    clean = fit(started(DRAFT), DRAFT, on=ground(DRAFT, level=level))
+    dirty = fit(started(DRAFT), DRAFT, on=ground(DRAFT, level=level, x_0=poisoned))
+    assert_same(clean.model, dirty.model)
+    assert clean.loss == dirty.loss
 
 
 class PublishedWatch(PublishedUNet):
     """Remembers what it is shown."""
 
-    def forward(self, x_t: Tensor, conditioning: Tensor, hole: Tensor, t: Tensor) -> Tensor:
+    def forward(
+        self, x_t: Tensor, conditioning: Tensor, hole: Tensor, guess: Tensor, t: Tensor
+    ) -> Tensor:
         self.shown = x_t
-        return super().forward(x_t, conditioning, hole, t)
+        return super().forward(x_t, conditioning, hole, guess, t)
 
 
 class ResidualWatch(ResidualDenoiser):
     """Remembers what it is shown."""
 
-    def forward(self, x_t: Tensor, conditioning: Tensor, hole: Tensor, t: Tensor) -> Tensor:
+    def forward(
+        self, x_t: Tensor, conditioning: Tensor, hole: Tensor, guess: Tensor, t: Tensor
+    ) -> Tensor:
         self.shown = x_t
-        return super().forward(x_t, conditioning, hole, t)
+        return super().forward(x_t, conditioning, hole, guess, t)
 
 
 @pytest.mark.parametrize(
@@ -368,16 +350,9 @@ def test_others_learn_beside_a_rough_fill(
 ) -> None:
     """Under the matte there is grey as published, or with ours what the plate suggests."""
     initialise(model, 0)
-    fit_interval(
-        model,
-        0.5 * (1 - matte()).expand(3, *SHAPE),
-        matte(),
-        settings=replace(settings, crop_pixels=0, steps_per_interval=1),
-        interval=Interval(0, 0, 2),  # next to no noise
-        fit_seed=0,
-        carried={},
-        on_step=ignore,
-    )
-    expected = 0.5 * (1 - matte()) + under * matte()
+    settings = replace(settings, crop_pixels=0, steps_per_interval=1)
+    grey = 0.5 * (1 - matte()).expand(3, *SHAPE)
+    fit(model, settings, on=ground(settings, x_0=grey), interval=Interval(0, 0, 2))  # no noise
+    expected = grey + under * matte()
     for shown in model.shown[:, :, 1]:  # the matte is the same in all frames
         assert float((shown - expected[:, 1]).abs().max()) < 0.2

@@ -1,4 +1,4 @@
-"""The loss: where it is taken, and how its parts are weighed."""
+"""The loss: where it is taken, and how noise levels are weighed."""
 
 from __future__ import annotations
 
@@ -10,26 +10,23 @@ from torch import Tensor
 
 from infusion_engine.diffusion.denoise import Model
 from infusion_engine.diffusion.interval import Interval
-from infusion_engine.diffusion.patches import PATCH_SIZES, patch_basis, to_patches
-from infusion_engine.diffusion.residual import ResidualDenoiser
+from infusion_engine.diffusion.pyramid import PyramidLevel
+from infusion_engine.diffusion.residual import Gauge, ResidualDenoiser
+from infusion_engine.diffusion.schedule import alpha_bar
 from infusion_engine.diffusion.unet import PublishedUNet
 from infusion_engine.settings import PRESETS, Network, Settings
 from infusion_engine.training.fit import window_loss
-from infusion_engine.training.window import Window, draw_window
+from infusion_engine.training.window import Window, draw_window, lay_ground
 
 SHAPE = (4, 48, 48)
+SPREAD = 0.3
 PAPER = replace(PRESETS["paper"], window_frames=3)
-DRAFT = replace(PRESETS["draft"], window_frames=3, crop_pixels=16)
-EACH = pytest.mark.parametrize(
-    ("settings", "size"),
-    [(PAPER, 2), *((DRAFT, size) for size in PATCH_SIZES)],
-    ids=["paper", *(f"draft-{size}px" for size in PATCH_SIZES)],
-)
-SIZES = pytest.mark.parametrize("size", PATCH_SIZES)
+DRAFT = replace(PRESETS["draft"], window_frames=3, crop_pixels=16, batch=4)
+BOTH = pytest.mark.parametrize("settings", [PAPER, DRAFT], ids=["paper", "draft"])
 
 
 def matte() -> Tensor:
-    """(1, T, H, W): a block with odd edges, so that it cuts patches."""
+    """(1, T, H, W): a block."""
     hole = torch.zeros(1, *SHAPE)
     hole[:, :, 13:34, 11:38] = 1.0
     return hole
@@ -42,119 +39,166 @@ def clip() -> Tensor:
     return (0.4 * smooth + 0.05 * torch.randn(3, *SHAPE)) * (1 - matte())
 
 
-def window_of(settings: Settings, size: int, step: int = 0) -> Window:
-    """A window of the clip as patches of `size` have it."""
+def window_of(settings: Settings, step: int = 0, x_0: Tensor | None = None) -> Window:
+    """A window of the clip, or of another under the same matte."""
+    x_0 = clip() if x_0 is None else x_0
     return draw_window(
-        clip(),
-        matte(),
+        lay_ground(PyramidLevel(x_0=x_0, hole=matte()), 0, settings),
         settings=settings,
-        interval=Interval(0, 400, 500),
+        interval=Interval(0, 100, 900),
         fit_seed=0,
         step=step,
-        reach=size // 2,
     )
 
 
-class PublishedGuess(PublishedUNet):
+def matte_within(settings: Settings, step: int) -> Tensor:
+    """(B, 3, T, H, W) bool: where a step's windows have the matte."""
+    marked = lay_ground(PyramidLevel(x_0=clip(), hole=matte()), 0, settings)
+    marked = replace(marked, x_0=matte().expand(3, *SHAPE))
+    window = draw_window(
+        marked, settings=settings, interval=Interval(0, 100, 900), fit_seed=0, step=step
+    )
+    return window.x_0 == 1.0
+
+
+class PublishedOracle(PublishedUNet):
     """Says what it is told to say."""
 
-    guess: Tensor
+    answer: Tensor
 
-    def forward(self, x_t: Tensor, conditioning: Tensor, hole: Tensor, t: Tensor) -> Tensor:
-        return self.guess
+    def forward(
+        self, x_t: Tensor, conditioning: Tensor, hole: Tensor, guess: Tensor, t: Tensor
+    ) -> Tensor:
+        return self.answer
 
 
-class ResidualGuess(ResidualDenoiser):
+class ResidualOracle(ResidualDenoiser):
     """Says what it is told to say."""
 
-    guess: Tensor
+    answer: Tensor
 
-    def forward(self, x_t: Tensor, conditioning: Tensor, hole: Tensor, t: Tensor) -> Tensor:
-        return self.guess
+    def forward(
+        self, x_t: Tensor, conditioning: Tensor, hole: Tensor, guess: Tensor, t: Tensor
+    ) -> Tensor:
+        return self.answer
 
 
-def guessing(settings: Settings, guess: Tensor, size: int) -> Model:
-    """A network of the settings' kind, with patches of `size`, that predicts `guess`."""
-    model: PublishedGuess | ResidualGuess
+def saying(settings: Settings, answer: Tensor) -> Model:
+    """A network of the settings' kind that predicts `answer`."""
+    model: PublishedOracle | ResidualOracle
     if settings.network is Network.PUBLISHED:
-        model = PublishedGuess(channels=4)
+        model = PublishedOracle(channels=4)
     else:
-        model = ResidualGuess(channels=8)
-        model.patches = patch_basis(clip(), matte(), size=size)
-    model.guess = guess
+        model = ResidualOracle(channels=8)
+        model.gauge = Gauge(torch.zeros(3), torch.tensor(1.0), torch.tensor(SPREAD))
+    model.answer = answer
     return model
 
 
-@EACH
-def test_the_loss_ignores_the_matte(settings: Settings, size: int) -> None:
+def variances(t: Tensor) -> Tensor:
+    """(B, 1, 1, 1, 1) double: c_out^2 of EDM, written out from the schedule."""
+    noise = torch.tensor([(1 - alpha_bar(int(i))) / alpha_bar(int(i)) for i in t]).double()
+    return (SPREAD**2 * noise / (SPREAD**2 + noise))[:, None, None, None, None]
+
+
+@BOTH
+def test_the_loss_ignores_the_matte(settings: Settings) -> None:
     """Its gradient is zero for every predicted value under the matte, and its value is the same."""
+    met = 0
     for step in range(10):
-        window = window_of(settings, size, step)
-        under = (window.x_0 == 0.0).all(1, keepdim=True).expand_as(window.x_0)
-        assert under.any()
+        window, under = window_of(settings, step), matte_within(settings, step)
+        met += int(under.sum())
         torch.manual_seed(step)
-        guess = torch.randn_like(window.x_0, requires_grad=True)
-        loss = window_loss(guessing(settings, guess, size), window, settings)
-        (gradient,) = torch.autograd.grad(loss, guess)
+        answer = torch.randn_like(window.x_0, requires_grad=True)
+        loss = window_loss(saying(settings, answer), window, settings)
+        (gradient,) = torch.autograd.grad(loss, answer)
+        assert gradient.any()
         assert not gradient[under].any()
         assert torch.isfinite(gradient).all()
-        poisoned = torch.where(under, torch.full_like(guess, 1e6), guess).detach()
-        assert torch.equal(window_loss(guessing(settings, poisoned, size), window, settings), loss)
+        wild = torch.where(under, torch.full_like(answer, 1e6), answer).detach()
+        assert torch.equal(window_loss(saying(settings, wild), window, settings), loss)
+    assert met > 0
+
+
+@BOTH
+@pytest.mark.parametrize("extreme", [1e6, -1e6])
+def test_what_stands_under_the_matte_has_no_say(settings: Settings, extreme: float) -> None:
+    """The plate may hold anything there: of the same prediction the loss is the same."""
+    poisoned = torch.where(matte() == 1.0, extreme, clip())
+    for step in range(4):
+        window, other = window_of(settings, step), window_of(settings, step, poisoned)
+        answer = torch.zeros_like(window.x_0)
+        assert torch.equal(
+            window_loss(saying(settings, answer), window, settings),
+            window_loss(saying(settings, answer), other, settings),
+        )
 
 
 def test_the_published_loss_is_a_mean_over_all_pixels() -> None:
     """Squared error summed over pixels outside the matte, divided by the number of all pixels."""
-    window = window_of(PAPER, 2)
-    outside = ~(window.x_0 == 0.0).all(1, keepdim=True).expand_as(window.x_0)
+    window, under = window_of(PAPER), matte_within(PAPER, 0)
     torch.manual_seed(0)
-    guess = torch.randn_like(window.x_0)
-    expected = (guess - window.x_0)[outside].double().pow(2).sum() / guess.numel()
-    found = window_loss(guessing(PAPER, guess, 2), window, PAPER)
+    answer = torch.randn_like(window.x_0)
+    expected = (answer - window.x_0)[~under].double().pow(2).sum() / answer.numel()
+    found = window_loss(saying(PAPER, answer), window, PAPER)
     assert float(found) == pytest.approx(float(expected), rel=1e-5)
 
 
-@EACH
-def test_the_truth_has_no_loss(settings: Settings, size: int) -> None:
+@BOTH
+def test_the_truth_has_no_loss(settings: Settings) -> None:
     """Predicting x_0 itself costs nothing; anything else does."""
-    window = window_of(settings, size, 3)
-    assert float(window_loss(guessing(settings, window.x_0, size), window, settings)) == 0.0
-    assert float(window_loss(guessing(settings, window.x_0 + 0.1, size), window, settings)) > 0.0
+    window = window_of(settings, 3)
+    assert float(window_loss(saying(settings, window.x_0), window, settings)) == 0.0
+    assert float(window_loss(saying(settings, window.x_0 + 0.1), window, settings)) > 0.0
 
 
-@SIZES
-def test_our_loss_counts_only_what_the_occluder_hides(size: int) -> None:
-    """What the network could copy from the plate earns nothing."""
+def test_our_loss_counts_only_what_the_occluder_hides() -> None:
+    """What the network could copy from the plate earns nothing; all that it hides does."""
     for step in range(10):
-        window = window_of(DRAFT, size, step)
-        guess = torch.randn_like(window.x_0, requires_grad=True)
-        loss = window_loss(guessing(DRAFT, guess, size), window, DRAFT)
-        (gradient,) = torch.autograd.grad(loss, guess)
-        shown = window.counted.expand_as(gradient) == 0.0
-        assert not gradient[shown].any()
+        window = window_of(DRAFT, step)
+        answer = (window.x_0 + 0.1).requires_grad_()
+        loss = window_loss(saying(DRAFT, answer), window, DRAFT)
+        (gradient,) = torch.autograd.grad(loss, answer)
+        hidden = (window.hole.expand_as(gradient) == 1.0) & ~matte_within(DRAFT, step)
+        assert hidden.any()
+        assert torch.equal(gradient != 0.0, hidden)
 
 
-@SIZES
-def test_our_loss_weighs_components_by_their_spread(size: int) -> None:
-    """Small squared errors over c_out^2, times spread over the mean spread, of whole patches."""
-    window = window_of(DRAFT, size, 3)
+def test_our_loss_is_squared_error_in_units_of_the_network_s_output() -> None:
+    """A mean over what counts of error^2 / c_out^2, each window by its own noise level."""
+    window = window_of(DRAFT, 3)
+    assert len(set(window.t.tolist())) > 1
     torch.manual_seed(0)
-    model = guessing(DRAFT, window.x_0, size)
-    assert isinstance(model, ResidualDenoiser)
-    c_out = model.scalings(window.t)[1]
-    z = 0.05 * c_out * torch.randn_like(model.patches.components(window.x_0))
-    guess = window.x_0 + model.patches.pixels(z)  # small beside c_out
-    model = guessing(DRAFT, guess, size)
-    assert isinstance(model, ResidualDenoiser)
-    height, width = (side // size * size for side in window.x_0.shape[-2:])
-    error = to_patches((guess - window.x_0)[..., :height, :width], size).double()
-    found = torch.einsum("kc,bcthw->kbthw", model.patches.basis.flatten(1).double(), error)
-    whole = to_patches(window.counted[..., :height, :width], size).amin(1) == 1.0  # (B, T, ., .)
-    assert bool(whole.any())
-    spread = model.patches.spread.double()
-    terms = []
-    for k in range(len(spread)):
-        noise = model.sigma(window.t).double()[:, 0]  # (B, 1, 1, 1)
-        c_out_squared = spread[k] ** 2 * noise**2 / (spread[k] ** 2 + noise**2)
-        terms.append((found[k] ** 2 / c_out_squared * spread[k] / spread.mean())[whole].mean())
-    expected = torch.stack(terms).mean()
-    assert float(window_loss(model, window, DRAFT)) == pytest.approx(float(expected), rel=5e-3)
+    answer = window.x_0 + torch.randn_like(window.x_0)
+    squares = (answer - window.x_0).double().pow(2) / variances(window.t)
+    expected = squares[window.counted.expand_as(squares) == 1.0].mean()
+    found = window_loss(saying(DRAFT, answer), window, DRAFT)
+    assert float(found) == pytest.approx(float(expected), rel=1e-4)
+
+
+@pytest.mark.parametrize("size", [0.01, 1.0, 100.0])
+def test_our_loss_is_least_at_the_mean(size: float) -> None:
+    """Not at the median, however far out the rare values are: sampling needs the mean."""
+    torch.manual_seed(0)
+    rare = (torch.rand(1, 3, *SHAPE) < 0.05).float() * size  # the median is 0
+    window = replace(
+        window_of(replace(DRAFT, batch=1)),
+        x_0=rare,
+        counted=torch.ones(1, 1, *SHAPE),
+    )
+    answer = rare.mean().requires_grad_()
+    loss = window_loss(saying(DRAFT, answer.expand_as(rare)), window, DRAFT)
+    (gradient,) = torch.autograd.grad(loss, answer)
+    scale = 1.0 / float(variances(window.t))  # half of the slope, one unit away
+    assert abs(float(gradient)) < 1e-3 * scale * size * 0.05
+
+
+def test_a_window_without_anything_to_count_is_no_trouble() -> None:
+    """The occluder may lie wholly under the matte: no loss, and nothing that is not finite."""
+    window = window_of(DRAFT)
+    window = replace(window, counted=torch.zeros_like(window.counted))
+    answer = torch.randn_like(window.x_0, requires_grad=True)
+    loss = window_loss(saying(DRAFT, answer), window, DRAFT)
+    (gradient,) = torch.autograd.grad(loss, answer)
+    assert float(loss.detach()) == 0.0
+    assert not gradient.any()

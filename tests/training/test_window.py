@@ -1,4 +1,4 @@
-"""Training windows: what the network is shown, and that nothing is drawn twice differently."""
+"""Training windows: what they are cut from, what the network is shown, and what may repeat."""
 
 from __future__ import annotations
 
@@ -9,10 +9,13 @@ import pytest
 import torch
 from torch import Tensor
 
+from infusion_engine.diffusion.guess import smooth_guess
 from infusion_engine.diffusion.interval import Interval, intervals
+from infusion_engine.diffusion.pyramid import PyramidLevel, doubled, halved, levels
 from infusion_engine.diffusion.schedule import alpha_bar
 from infusion_engine.settings import PRESETS, Objective, Settings, Spacing
-from infusion_engine.training.window import Window, draw_window
+from infusion_engine.training.rough import roughly_filled
+from infusion_engine.training.window import Ground, Window, draw_window, lay_ground
 
 SPAN = Interval(index=10, low=450, high=500)
 PAPER = replace(PRESETS["paper"], window_frames=4)
@@ -20,38 +23,55 @@ DRAFT = replace(PRESETS["draft"], window_frames=4, crop_pixels=16, batch=2)
 BOTH = pytest.mark.parametrize("settings", [PAPER, DRAFT], ids=["paper", "draft"])
 
 
-def clip(shape: tuple[int, int, int] = (6, 32, 48), value: float | None = None) -> Tensor:
-    """(3, T, H, W), 0 under the matte of :func:`matte`."""
-    torch.manual_seed(0)
-    x_0 = torch.rand(3, *shape) * 2 - 1 if value is None else torch.full((3, *shape), value)
-    return x_0 * (1 - matte(shape))
+SHAPE = (6, 32, 48)
 
 
-def matte(shape: tuple[int, int, int] = (6, 32, 48)) -> Tensor:
+def matte(shape: tuple[int, int, int] = SHAPE) -> Tensor:
     """(1, T, H, W): a block in the middle."""
     hole = torch.zeros(1, *shape)
     hole[:, :, shape[1] // 2 - 4 : shape[1] // 2 + 3, shape[2] // 2 - 5 : shape[2] // 2 + 4] = 1.0
     return hole
 
 
+def clip() -> Tensor:
+    """(3, T, H, W), 0 under the matte and nowhere else."""
+    torch.manual_seed(0)
+    return (torch.rand(3, *SHAPE) * 2 - 1) * (1 - matte())
+
+
+def ground_of(x_0: Tensor, hole: Tensor, *, level: int = 0) -> Ground:
+    """Ground that holds x_0 as it is, whatever the objective."""
+    return Ground(
+        x_0=x_0,
+        hole=hole,
+        missing=hole[0].bool().numpy(),
+        guess=None if level == 0 else x_0,
+        level=level,
+    )
+
+
+def laid(settings: Settings, x_0: Tensor, *, level: int = 0) -> Ground:
+    """Ground as a fit has it."""
+    return lay_ground(PyramidLevel(x_0=x_0, hole=matte()), level, settings)
+
+
 def draw(
     settings: Settings,
+    ground: Ground | None = None,
     *,
     step: int = 0,
     fit_seed: int = 0,
     interval: Interval = SPAN,
-    reach: int = 1,
 ) -> Window:
-    """A window of the clip."""
-    return draw_window(
-        clip(),
-        matte(),
-        settings=settings,
-        interval=interval,
-        fit_seed=fit_seed,
-        step=step,
-        reach=reach,
-    )
+    """A window of the ground, or of the clip."""
+    ground = laid(settings, clip()) if ground is None else ground
+    return draw_window(ground, settings=settings, interval=interval, fit_seed=fit_seed, step=step)
+
+
+def matte_within(settings: Settings, step: int) -> Tensor:
+    """(B, 1, T, H, W) bool: where a step's windows have the matte; places do not go by values."""
+    marked = ground_of(matte().expand(3, *SHAPE), matte())
+    return draw(settings, marked, step=step).x_0[:, :1] == 1.0
 
 
 def same(a: Window, b: Window) -> bool:
@@ -60,7 +80,7 @@ def same(a: Window, b: Window) -> bool:
 
 
 @BOTH
-def test_a_window_is_a_function_of_seed_interval_and_step(settings: Settings) -> None:
+def test_a_window_is_a_function_of_seed_level_interval_and_step(settings: Settings) -> None:
     """Whatever was drawn before it, and whatever torch's own generator does."""
     torch.manual_seed(1)
     first = draw(settings, step=7)
@@ -71,6 +91,8 @@ def test_a_window_is_a_function_of_seed_interval_and_step(settings: Settings) ->
     assert not same(first, draw(settings, step=8))
     assert not same(first, draw(settings, step=7, fit_seed=1))
     assert not same(first, draw(settings, step=7, interval=Interval(9, 500, 550)))
+    finer = draw(settings, replace(laid(settings, clip()), level=1), step=7)
+    assert not torch.equal(first.x_t, finer.x_t)
 
 
 @BOTH
@@ -80,10 +102,13 @@ def test_sizes(settings: Settings) -> None:
     size = (4, 32, 48) if settings is PAPER else (4, 16, 16)
     assert window.x_t.shape == (settings.batch, 3, *size)
     assert window.x_0.shape == window.conditioning.shape == window.x_t.shape
+    assert window.guess.shape == window.x_t.shape
     assert window.hole.shape == window.counted.shape == (settings.batch, 1, *size)
     assert window.t.shape == (settings.batch,)
     long = draw(replace(settings, window_frames=20, crop_pixels=0))
-    assert long.x_t.shape[2:] == (6, 32, 48)
+    assert long.x_t.shape[2:] == SHAPE
+    large = draw(replace(settings, crop_pixels=64))
+    assert large.x_t.shape[3:] == SHAPE[1:]
 
 
 @BOTH
@@ -92,28 +117,91 @@ def test_the_hole_is_occluder_or_matte(settings: Settings) -> None:
     more = 0
     for step in range(20):
         window = draw(settings, step=step)
-        under_matte = window.x_0 == 0.0
-        assert bool((window.hole.expand_as(under_matte)[under_matte] == 1.0).all())
+        under_matte = matte_within(settings, step)
+        assert bool((window.hole[under_matte] == 1.0).all())
         assert set(window.hole.flatten().tolist()) <= {0.0, 1.0}
         assert not (window.conditioning * window.hole).any()
         seen = window.hole.expand_as(window.x_0) == 0.0
         assert torch.equal(window.conditioning[seen], window.x_0[seen])
-        more += int((window.hole.expand_as(window.x_0) > under_matte).sum())
+        more += int((window.hole.bool() & ~under_matte).sum())
     assert more > 0
 
 
 @BOTH
 def test_the_matte_is_never_counted(settings: Settings) -> None:
     """Published: all else counts. Ours: what is under the occluder and not under the matte."""
+    met = 0
     for step in range(20):
         window = draw(settings, step=step)
-        under_matte = (window.x_0 == 0.0).all(1, keepdim=True)
+        under_matte = matte_within(settings, step)
+        met += int(under_matte.sum())
         assert not window.counted[under_matte].any()
         outside = window.counted[~under_matte]
         if settings.objective is Objective.KNOWN:
             assert bool((outside == 1.0).all())
         else:
             assert torch.equal(outside, window.hole[~under_matte])
+    assert met > 0
+
+
+def test_ground_is_grey_under_the_matte_as_published_and_ours_roughly_filled() -> None:
+    """The published network meets what it was handed, ours what the plate suggests."""
+    assert torch.equal(laid(PAPER, clip()).x_0, clip())
+    ours = laid(DRAFT, clip())
+    assert torch.equal(ours.x_0, roughly_filled(clip(), matte()))
+    assert float(ours.x_0[:, ours.missing].abs().min()) > 0.0
+    assert torch.equal(torch.from_numpy(ours.missing), matte()[0].bool())
+    assert torch.equal(ours.hole, matte())
+
+
+def test_the_coarsest_guess_is_smooth_and_blind_to_the_occluder() -> None:
+    """It is interpolated from what the network may see, so that it gives no answer away."""
+    settings = replace(DRAFT, crop_pixels=0, window_frames=6, batch=1)  # a window is the clip
+    for step in range(6):
+        window = draw(settings, step=step)
+        assert torch.equal(window.guess, smooth_guess(window.conditioning, window.hole))
+        hidden = window.hole[0].expand_as(clip()) == 1.0
+        other = ground_of(torch.where(hidden, 9.0, window.x_0[0]), matte())
+        altered = draw(settings, other, step=step)
+        assert torch.equal(altered.hole, window.hole)
+        assert not torch.equal(altered.x_0, window.x_0)
+        assert torch.equal(altered.guess, window.guess)
+        assert torch.equal(altered.conditioning, window.conditioning)
+
+
+def test_a_finer_level_s_guess_is_the_clip_without_its_detail() -> None:
+    """Halved and doubled once, and cut at the same place as the clip, mirrored alike."""
+    ground = laid(DRAFT, clip(), level=1)
+    assert ground.guess is not None
+    filled = roughly_filled(clip(), matte())
+    assert torch.equal(ground.guess, doubled(halved(filled), SHAPE[1:]))
+    assert laid(DRAFT, clip(), level=0).guess is None
+    for step in range(10):
+        window = draw(DRAFT, ground, step=step)
+        swapped = draw(DRAFT, replace(ground, x_0=ground.guess, guess=ground.x_0), step=step)
+        assert torch.equal(window.guess, swapped.x_0)
+        assert torch.equal(window.x_0, swapped.guess)
+
+
+@pytest.mark.parametrize("extreme", [1e6, -1e6])
+def test_nothing_under_the_matte_has_a_say(extreme: float) -> None:
+    """Whatever stands there, every level's ground and windows have the same bits."""
+    poisoned = torch.where(matte() == 1.0, extreme, clip())
+    sizes = levels(clip(), matte(), coarsest_hole_pixels=5)
+    same_sizes = levels(poisoned, matte(), coarsest_hole_pixels=5)
+    assert len(sizes) == len(same_sizes) == 2
+    for index, (clean, dirty) in enumerate(zip(sizes, same_sizes, strict=True)):
+        grounds = lay_ground(clean, index, DRAFT), lay_ground(dirty, index, DRAFT)
+        for step in range(6):
+            assert same(draw(DRAFT, grounds[0], step=step), draw(DRAFT, grounds[1], step=step))
+
+
+def test_crops_keep_away_from_the_matte() -> None:
+    """Of several places the one with least of it is taken; a single draw would meet more."""
+    share = [float(matte_within(DRAFT, step).float().mean()) for step in range(40)]
+    # A crop of 16 x 16 anywhere in 32 x 48 holds a seventh of the matte's pixels and more.
+    frequency = matte()[0, 0].unfold(0, 16, 1).unfold(1, 16, 1).mean((2, 3))
+    assert np.mean(share) < 0.5 * float(frequency.mean())
 
 
 @pytest.mark.parametrize("interval", [Interval(0, 950, 1000), SPAN, Interval(19, 0, 50)], ids=str)
@@ -123,9 +211,7 @@ def test_forward_noise_has_the_schedule_s_moments(interval: Interval) -> None:
     x_0, nothing = torch.full((3, *shape), value), torch.zeros(1, *shape)
     settings = replace(PAPER, window_frames=6)
     for step in range(4):
-        window = draw_window(
-            x_0, nothing, settings=settings, interval=interval, fit_seed=0, step=step, reach=1
-        )
+        window = draw(settings, ground_of(x_0, nothing), interval=interval, step=step)
         a, count = alpha_bar(int(window.t)), window.x_t.numel()
         values = window.x_t.double()
         assert float(values.mean()) == pytest.approx(
@@ -137,14 +223,8 @@ def test_forward_noise_has_the_schedule_s_moments(interval: Interval) -> None:
 def test_each_window_of_a_batch_has_its_own_noise_level() -> None:
     """Two windows, two timesteps, two fields of noise."""
     settings = replace(DRAFT, batch=4, crop_pixels=32)
-    window = draw_window(
-        torch.zeros(3, 6, 32, 48),
-        matte(),
-        settings=settings,
-        interval=Interval(0, 300, 1000),
-        fit_seed=0,
-        step=0,
-        reach=1,
+    window = draw(
+        settings, ground_of(torch.zeros(3, *SHAPE), matte()), interval=Interval(0, 300, 1000)
     )
     assert len(set(window.t.tolist())) > 1
     for x, t in zip(window.x_t.double(), window.t.tolist(), strict=True):
@@ -157,41 +237,28 @@ def test_each_window_of_a_batch_has_its_own_noise_level() -> None:
 def test_published_timesteps_are_uniform_over_the_interval() -> None:
     """Every one of the fifty is drawn, low included and high not."""
     small = torch.zeros(3, 1, 16, 16)
-    drawn = [
-        int(
-            draw_window(
-                small, small[:1], settings=PAPER, interval=SPAN, fit_seed=0, step=step, reach=1
-            ).t
-        )
-        for step in range(600)
-    ]
+    ground = ground_of(small, small[:1])
+    drawn = [int(draw(PAPER, ground, step=step).t) for step in range(600)]
     counts = np.bincount(drawn, minlength=1000)
     assert set(drawn) == set(range(450, 500))
     assert counts.max() < 30  # 12 on average
 
 
-@pytest.mark.parametrize("index", range(5))
-def test_our_timesteps_stay_within_the_interval(index: int) -> None:
-    """Uniform over log-SNR: all of nearly pure noise is one level, at T - 1."""
-    span = intervals(5, Spacing.LOG_SNR)[index]
+@pytest.mark.parametrize("top", [1000, 760, 300])
+@pytest.mark.parametrize("index", range(3))
+def test_our_timesteps_stay_within_the_interval(index: int, top: int) -> None:
+    """Uniform over log-SNR: all of nearly pure noise is one level, the interval's noisiest."""
+    span = intervals(3, Spacing.LOG_SNR, top=top)[index]
     settings = replace(DRAFT, batch=100, window_frames=1)
     hole = torch.zeros(1, 1, 16, 16)
     hole[..., :4, :4] = 1.0
-    window = draw_window(
-        torch.zeros(3, 1, 16, 16),
-        hole,
-        settings=settings,
-        interval=span,
-        fit_seed=0,
-        step=0,
-        reach=1,
-    )
+    window = draw(settings, ground_of(torch.zeros(3, 1, 16, 16), hole), interval=span)
     drawn = set(window.t.tolist())
     assert all(t in span for t in drawn)
     assert len(drawn) > min(20, (span.high - span.low) // 2)
-    if index == 0:
-        assert 999 in drawn
-        assert not any(700 < t < 999 for t in drawn)
+    if index == 0 and top > 702:  # from 702 on, alpha-bar is less than exp(-5)
+        assert top - 1 in drawn
+        assert not any(702 < t < top - 1 for t in drawn)
 
 
 def test_windows_reach_both_ends_of_the_clip() -> None:
@@ -199,15 +266,7 @@ def test_windows_reach_both_ends_of_the_clip() -> None:
     frames = torch.arange(6.0)[None, :, None, None].expand(3, 6, 16, 16)
     starts = set()
     for step in range(60):
-        window = draw_window(
-            frames,
-            torch.zeros(1, 6, 16, 16),
-            settings=PAPER,
-            interval=SPAN,
-            fit_seed=0,
-            step=step,
-            reach=1,
-        )
+        window = draw(PAPER, ground_of(frames, torch.zeros(1, 6, 16, 16)), step=step)
         order = window.x_0[0, 0, :, 0, 0].tolist()
         assert order == [order[0] + i for i in range(4)]
         starts.add(order[0])
@@ -221,10 +280,7 @@ def test_crops_show_all_of_the_plate_and_are_mirrored_half_of_the_time() -> None
     seen: set[float] = set()
     mirrored = []
     for step in range(60):
-        across, down = (
-            draw_window(x, matte(), settings=DRAFT, interval=SPAN, fit_seed=0, step=step, reach=1)
-            for x in (columns, rows)
-        )
+        across, down = (draw(DRAFT, ground_of(x, matte()), step=step) for x in (columns, rows))
         line = across.x_0[0, 0, 0, 0].tolist()
         mirrored.append(line[0] > line[1])
         assert sorted(line) == [min(line) + i for i in range(16)]
@@ -239,44 +295,22 @@ def test_crops_show_all_of_the_plate_and_are_mirrored_half_of_the_time() -> None
 def test_conditioning_is_zero_under_matte_and_occluder(settings: Settings) -> None:
     """Even for a clip that is not zero under its matte."""
     for step in range(10):
-        window = draw_window(
-            torch.ones(3, 6, 32, 48),
-            matte(),
-            settings=settings,
-            interval=SPAN,
-            fit_seed=0,
-            step=step,
-            reach=1,
-        )
+        window = draw(settings, ground_of(torch.ones(3, *SHAPE), matte()), step=step)
         assert torch.equal(window.conditioning, (1 - window.hole).expand_as(window.x_0))
 
 
 @BOTH
 def test_every_step_has_noise_of_its_own(settings: Settings) -> None:
-    """Steps and intervals next to one another share nothing."""
-    nothing = torch.zeros(3, 6, 32, 48)
-    spans = (SPAN, SPAN, Interval(9, 500, 550))
+    """Steps, intervals and levels next to one another share nothing."""
+    nothing = ground_of(torch.zeros(3, *SHAPE), matte())
+    finer = ground_of(torch.zeros(3, *SHAPE), matte(), level=1)
+    after = Interval(9, 500, 550)
+    drawn = [(nothing, SPAN, 0), (nothing, SPAN, 1), (nothing, after, 0), (finer, SPAN, 0)]
     fields_ = torch.stack(
         [
-            draw_window(
-                nothing, matte(), settings=settings, interval=span, fit_seed=0, step=step, reach=1
-            ).x_t.flatten()
-            for span, step in zip(spans, (0, 1, 0), strict=True)
+            draw(settings, ground, interval=span, step=step).x_t.flatten()
+            for ground, span, step in drawn
         ]
     )
-    correlation = torch.corrcoef(fields_) - torch.eye(3)
+    correlation = torch.corrcoef(fields_) - torch.eye(4)
     assert float(correlation.abs().max()) < 4.5 / fields_.shape[1] ** 0.5
-
-
-@pytest.mark.parametrize(
-    ("reach", "size", "batch"), [(1, (2, 16, 16), 4), (2, (4, 32, 32), 2), (4, (6, 32, 48), 1)]
-)
-def test_windows_that_reach_further_are_larger_and_fewer(
-    reach: int, size: tuple[int, int, int], batch: int
-) -> None:
-    """Wider, longer, up to the clip itself; the batch never has fewer than one."""
-    settings = replace(DRAFT, window_frames=2, batch=4)
-    window = draw(settings, reach=reach)
-    assert window.x_t.shape == (batch, 3, *size)
-    assert window.counted.shape == (batch, 1, *size)
-    assert draw(replace(settings, batch=1), reach=reach).x_t.shape[0] == 1

@@ -12,7 +12,7 @@ from infusion_engine.diffusion import noise
 from infusion_engine.diffusion.guess import smooth_guess
 from infusion_engine.diffusion.interval import LOG_SNR_FIRST, Interval
 from infusion_engine.diffusion.pyramid import PyramidLevel, doubled, halved
-from infusion_engine.diffusion.schedule import T, alpha_bars, log_snr
+from infusion_engine.diffusion.schedule import alpha_bars, log_snr
 from infusion_engine.settings import Objective, Settings, Spacing
 from infusion_engine.training.occluder import bezier_blob, shifted_matte
 from infusion_engine.training.rough import roughly_filled
@@ -159,11 +159,11 @@ def _draw_timestep(rng: np.random.Generator, interval: Interval, settings: Setti
     if settings.spacing is Spacing.TIMESTEP:
         return int(rng.integers(interval.low, interval.high))
     ladder = np.array([log_snr(t) for t in range(interval.low, interval.high)])
-    # All of t beyond the first level counts as one nat: it is nearly all noise.
+    # All of t beyond the first level counts as one nat, at its noisiest: it is nearly all noise.
     least = max(ladder[-1], LOG_SNR_FIRST - 1.0)
     drawn = rng.uniform(least, ladder[0])
     if drawn < LOG_SNR_FIRST:
-        return T - 1
+        return interval.high - 1  # a finer level ends before T
     return interval.low + int(np.argmin(np.abs(ladder - drawn)))
 
 
