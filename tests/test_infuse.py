@@ -276,7 +276,7 @@ def test_a_finer_level_adds_detail_to_the_coarser(tmp_path: Path) -> None:
     enlarged = without_detail(torch.from_numpy(coarse), level).numpy()
     hole = np.broadcast_to(shot.hole.numpy() > 0, filled.shape)
     added = (filled - enlarged)[hole]
-    assert 0.0 < added.std() < 0.1 * enlarged[hole].std()
+    assert 0.0 < added.std() < 0.2 * enlarged[hole].std()
 
 
 def test_what_is_kept_between_intervals_is_at_the_next_one_s_noise_level(tmp_path: Path) -> None:
