@@ -16,8 +16,7 @@ from infusion_engine.diffusion.denoise import (
     precise,
     state_of,
 )
-from infusion_engine.diffusion.patches import choose_basis
-from infusion_engine.diffusion.residual import Convolution, ResidualDenoiser
+from infusion_engine.diffusion.residual import Convolution, Gauge, ResidualDenoiser
 from infusion_engine.diffusion.unet import PublishedUNet
 from infusion_engine.settings import Network, Precision
 
@@ -86,26 +85,30 @@ def test_our_network_starts_with_unit_weights_and_a_silent_last_layer() -> None:
 
 
 def used(network: Network, fit_seed: int) -> Model:
-    """A network that is no longer as it was built, its patches included."""
+    """A network that is no longer as it was built, its gauge included."""
     model = build(network, channels=8)
     initialise(model, fit_seed)
     if isinstance(model, ResidualDenoiser):
+        mean = torch.tensor([0.1, -0.2, 0.3])
+        model.gauge = Gauge(mean, torch.tensor(0.7), torch.tensor(0.09))
         torch.manual_seed(fit_seed)
-        clip = torch.randn(3, 4, 64, 64)
-        model.patches = choose_basis(clip, torch.zeros(1, 4, 64, 64), least_sigma=100.0)
+        with torch.no_grad():  # so that what the network is shown, in gauged sizes, has a say
+            model.network.last.weight.normal_(0.0, 0.1)
     return model.eval()
 
 
 @pytest.mark.parametrize("network", NETWORKS)
 def test_a_model_s_state_is_all_that_it_is(network: Network) -> None:
-    """Loaded into another model, which may hold patches of another size: the same predictions."""
+    """Loaded into another model: the same predictions, bit for bit."""
     model, other = used(network, 1), build(network, channels=8).eval()
     load_state(other, state_of(model))
     torch.manual_seed(0)
-    x_t, known = torch.randn(2, 1, 3, 2, 32, 32)
+    x_t, known, guess = torch.randn(3, 1, 3, 2, 32, 32)
     hole = torch.ones(1, 1, 2, 32, 32)
+    hole[..., :16] = 0.0
     with torch.no_grad():
-        assert torch.equal(*(m(x_t, known, hole, torch.tensor([300])) for m in (model, other)))
+        asked = (x_t, known, hole, guess, torch.tensor([300]))
+        assert torch.equal(model(*asked), other(*asked))
     again = state_of(other)
     assert all(torch.equal(value, again[name]) for name, value in state_of(model).items())
 
@@ -120,6 +123,32 @@ def test_a_model_s_state_is_apart_from_its_memory(network: Network) -> None:
         for parameter in model.parameters():
             parameter.add_(1.0)
     assert all(torch.equal(value, before[name]) for name, value in state.items())
+
+
+def test_the_gauge_is_part_of_the_state() -> None:
+    """Every number by which the shot's values are made unit values, as float32 on the CPU."""
+    state = state_of(used(Network.RESIDUAL, 1))
+    gauge = {name: value for name, value in state.items() if name.startswith("gauge.")}
+    assert sorted(gauge) == ["gauge.deviation", "gauge.mean", "gauge.spread"]
+    assert gauge["gauge.mean"].tolist() == pytest.approx([0.1, -0.2, 0.3])
+    assert float(gauge["gauge.deviation"]) == pytest.approx(0.7)
+    assert float(gauge["gauge.spread"]) == pytest.approx(0.09)
+    assert all(value.dtype is torch.float32 for value in state.values())
+
+
+def test_predictions_are_float32_whatever_convolutions_compute_in() -> None:
+    """What a sample is carried on by keeps its digits, and is the same but for bf16's own."""
+    model = used(Network.RESIDUAL, 1)
+    torch.manual_seed(0)
+    x_t, known, guess = torch.randn(3, 1, 3, 2, 16, 16)
+    hole, t = torch.ones(1, 1, 2, 16, 16), torch.tensor([300])
+    with torch.no_grad():
+        exact = model(x_t, known, hole, guess, t)
+        with precise(Precision.BF16, torch.device("cpu")):
+            short = model(x_t, known, hole, guess, t)
+    assert short.dtype is torch.float32
+    assert not torch.equal(short, exact)
+    assert torch.allclose(short, exact, atol=0.02)
 
 
 @pytest.mark.parametrize(

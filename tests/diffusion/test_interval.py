@@ -13,8 +13,9 @@ from infusion_engine.diffusion.interval import (
     Interval,
     intervals,
     sampling_timesteps,
+    top_timestep,
 )
-from infusion_engine.diffusion.schedule import T, log_snr
+from infusion_engine.diffusion.schedule import T, log_snr, sigma
 from infusion_engine.settings import Spacing
 
 spacings = st.sampled_from(Spacing)
@@ -23,9 +24,10 @@ spacings = st.sampled_from(Spacing)
 @st.composite
 def chains(draw: st.DrawFn) -> tuple[tuple[Interval, ...], int]:
     """Any intervals with a number of sampling steps that settings allow."""
-    count = draw(st.integers(1, 1000))
-    steps = draw(st.integers(1, T // count))
-    return intervals(count, draw(spacings)), steps
+    top = draw(st.one_of(st.just(T), st.integers(1, T)))
+    count = draw(st.integers(1, top))
+    steps = draw(st.integers(1, top // count))
+    return intervals(count, draw(spacings), top=top), steps
 
 
 @pytest.mark.parametrize("spacing", list(Spacing))
@@ -38,6 +40,59 @@ def test_every_count_tiles_all_timesteps(spacing: Spacing) -> None:
         assert spans[0].high == T
         assert spans[-1].low == 0
         assert all(noisier.low == cleaner.high for noisier, cleaner in pairwise(spans))
+
+
+@given(chains())
+def test_any_top_is_tiled_too(chain: tuple[tuple[Interval, ...], int]) -> None:
+    """A level that begins below T is cut like a whole one: nothing empty, nothing left out."""
+    spans, _ = chain
+    assert [span.index for span in spans] == list(range(len(spans)))
+    assert all(span.low < span.high for span in spans)
+    assert spans[-1].low == 0
+    assert all(noisier.low == cleaner.high for noisier, cleaner in pairwise(spans))
+
+
+@pytest.mark.parametrize("spacing", list(Spacing))
+@pytest.mark.parametrize("top", [50, 105, 397, T])
+def test_the_first_interval_begins_at_the_top(spacing: Spacing, top: int) -> None:
+    """One past the noisiest timestep, as asked."""
+    assert intervals(2, spacing, top=top)[0].high == top
+
+
+@pytest.mark.parametrize(("count", "top"), [(0, T), (51, 50), (1001, T), (1, 0), (1, T + 1)])
+def test_what_cannot_be_tiled_is_refused(count: int, top: int) -> None:
+    """More intervals than timesteps, none at all, or timesteps that there are not."""
+    with pytest.raises(ValueError, match=f"{count} intervals cannot tile {top} timesteps"):
+        intervals(count, Spacing.LOG_SNR, top=top)
+
+
+def test_a_detail_level_shares_its_signal_equally() -> None:
+    """From its own top, not from where pure noise ends: no interval is much longer."""
+    spans = intervals(4, Spacing.LOG_SNR, top=300)
+    edges = [log_snr(299), *(log_snr(span.low) for span in spans[:-1]), log_snr(1)]
+    strides = [b - a for a, b in pairwise(edges)]
+    assert max(strides) < 1.1 * min(strides)
+
+
+@pytest.mark.parametrize("spread", [0.02, 0.05, 0.1, 0.3, 1.0])
+def test_detail_is_drowned_at_the_top(spread: float) -> None:
+    """The noise there is 16 times the spread, or up to sqrt(2) and one timestep more."""
+    top = top_timestep(spread)
+    assert 16.0 * spread <= sigma(top - 1)
+    assert sigma(top - 2) < 16.0 * spread * 2**0.5
+
+
+def test_a_last_digit_does_not_move_the_top() -> None:
+    """Another machine's sum of squares names the same timesteps, hence the same cache keys."""
+    for spread in (0.031, 0.11, 0.57):
+        assert len({top_timestep(spread * (1 + digit * 1e-6)) for digit in range(-3, 4)}) == 1
+
+
+def test_the_top_rises_with_the_spread_and_has_both_ends() -> None:
+    """The faintest detail still has 50 timesteps, and the coarsest has all there are."""
+    tops = [top_timestep(1e-3 * 1.3**i) for i in range(40)]
+    assert tops == sorted(tops)
+    assert (tops[0], tops[-1]) == (50, T)
 
 
 def test_an_interval_is_half_open() -> None:
@@ -99,6 +154,13 @@ def test_the_last_evaluation_is_nearly_free_of_noise(
 ) -> None:
     """A sample always comes down to t = 1, where sigma is 0.015."""
     assert sampling_timesteps(intervals(count, spacing)[-1], steps)[-1] == 1
+
+
+@pytest.mark.parametrize("top", [50, 105, 397])
+@pytest.mark.parametrize("steps", [2, 10, 16])
+def test_a_detail_level_comes_down_to_the_same(top: int, steps: int) -> None:
+    """Wherever it began."""
+    assert sampling_timesteps(intervals(2, Spacing.LOG_SNR, top=top)[-1], steps)[-1] == 1
 
 
 def test_fewer_steps_are_spread_evenly_over_log_snr() -> None:

@@ -1,4 +1,4 @@
-"""Our network: a Wiener filter before it is fitted, blind to noise where the plate is known."""
+"""Our network: a Wiener filter about the guess before it is fitted, blind to noise where known."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ import math
 import pytest
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from infusion_engine.diffusion.denoise import initialise
-from infusion_engine.diffusion.patches import PATCH_SIZES, PatchBasis, patch_basis, to_patches
 from infusion_engine.diffusion.residual import (
-    DEEPEST,
+    INPUTS,
     Convolution,
+    Gauge,
     ResidualDenoiser,
     blend,
     normalised,
@@ -20,196 +21,229 @@ from infusion_engine.diffusion.residual import (
 )
 from infusion_engine.diffusion.schedule import alpha_bar
 
-SHAPE = (3, 3, 64, 64)
+SHAPE = (3, 3, 32, 32)
+SPREAD = 0.2
+GAUGE = Gauge(torch.tensor([0.3, 0.0, -0.4]), torch.tensor(0.6), torch.tensor(SPREAD))
 
 
 @pytest.fixture(scope="module")
 def clip() -> Tensor:
-    """A smooth clip with some detail, (3, T, H, W)."""
+    """A clip, (3, T, H, W)."""
     torch.manual_seed(5)
-    coarse = torch.randn(1, 3, 3, 16, 16)
-    return torch.nn.functional.interpolate(coarse, scale_factor=(1, 4, 4))[0] + 0.1 * torch.randn(
-        SHAPE
-    )
+    return torch.randn(SHAPE)
 
 
-@pytest.fixture(scope="module", params=PATCH_SIZES, ids=lambda size: f"{size}px")
-def patches(clip: Tensor, request: pytest.FixtureRequest) -> PatchBasis:
-    """The clip's own basis, of patches of each size."""
-    return patch_basis(clip, torch.zeros(1, *SHAPE[1:]), size=request.param)
+@pytest.fixture(scope="module")
+def guess(clip: Tensor) -> Tensor:
+    """A guess of it, (1, 3, T, H, W), wrong by about the spread."""
+    torch.manual_seed(6)
+    return (clip + SPREAD * torch.randn(SHAPE))[None]
 
 
-def unfitted(patches: PatchBasis) -> ResidualDenoiser:
+def unfitted() -> ResidualDenoiser:
     """As every fit begins."""
     model = ResidualDenoiser(channels=8)
-    model.patches = patches
+    model.gauge = GAUGE
     initialise(model, 0)
     return model.eval()
 
 
-def fitted(patches: PatchBasis) -> ResidualDenoiser:
+def fitted() -> ResidualDenoiser:
     """Its last layer says something, as after some steps."""
-    model = unfitted(patches)
+    model = unfitted()
     torch.manual_seed(1)
     with torch.no_grad():
-        model.network.last.weight.normal_(0.0, 0.05)
+        model.network.last.weight.normal_(0.0, 0.5)
     return model
 
 
 def cut_hole() -> Tensor:
-    """(1, 1, T, H, W): a hole with odd edges, so that it cuts patches."""
+    """(1, 1, T, H, W): a hole with odd edges."""
     hole = torch.zeros(1, 1, *SHAPE[1:])
-    hole[..., 11:29, 21:39] = 1.0
+    hole[..., 5:18, 11:26] = 1.0
     return hole
 
 
-def touched(hole: Tensor, size: int) -> Tensor:
-    """(1, 3, T, H, W), True in every pixel of a patch that the hole touches."""
-    whole = to_patches(hole, size).amax(1)  # (1, T, H/P, W/P)
-    pixels = whole.repeat_interleave(size, -2).repeat_interleave(size, -1)
-    return pixels[:, None].expand(1, *SHAPE) > 0
-
-
 @pytest.mark.parametrize("t", [1, 50, 300, 700, 999])
-def test_an_unfitted_network_is_the_wiener_filter(
-    clip: Tensor, patches: PatchBasis, t: int
+def test_an_unfitted_network_is_the_wiener_filter_about_the_guess(
+    clip: Tensor, guess: Tensor, t: int
 ) -> None:
-    """E[x_0 | x_t] for a Gaussian: component by component, and of one spread in all the rest."""
+    """E[x_0 | x_t] for x_0 ~ N(guess, spread^2) at every voxel."""
     a = alpha_bar(t)
     torch.manual_seed(t)
-    x_t = math.sqrt(a) * clip + math.sqrt(1 - a) * torch.randn(SHAPE)
-    hole = torch.ones(1, 1, *SHAPE[1:])
-    with torch.no_grad():
-        # Fitting does not clip components to the known range; sampling does.
-        model = unfitted(patches).train()
-        found = model(x_t[None], torch.zeros(1, *SHAPE), hole, torch.tensor([t]))
-    rows = patches.basis.flatten(1).double()  # (12, 3PP)
-    # The same filter as a matrix on whole patches, made from a complete basis.
-    spread, rest = patches.spread.double(), float(patches.rest)
-    kept = rows.T @ torch.diag(spread**2) @ rows
-    left_out = torch.eye(rows.shape[1], dtype=torch.float64) - rows.T @ rows
-    covariance = kept + rest**2 * left_out
-    noisy = a * covariance + (1 - a) * torch.eye(len(covariance), dtype=torch.float64)
-    gain = math.sqrt(a) * torch.linalg.solve(noisy, covariance)  # the two commute
-    mean = patches.mean.double().flatten()[:, None, None, None]
-    observed = to_patches(x_t[None].double(), patches.size)[0] - math.sqrt(a) * mean
-    expected = torch.einsum("dc,cthw->dthw", gain, observed) + mean
-    assert torch.allclose(
-        to_patches(found.double(), patches.size)[0], expected, atol=2e-4 / math.sqrt(a)
-    )
-
-
-def test_an_unfitted_network_denoises(clip: Tensor, patches: PatchBasis) -> None:
-    """It is nearer the truth than x_t itself and than the mean patch alone."""
-    a = alpha_bar(200)
-    torch.manual_seed(2)
-    x_t = math.sqrt(a) * clip + math.sqrt(1 - a) * torch.randn(SHAPE)
-    hole = torch.ones(1, 1, *SHAPE[1:])
-    with torch.no_grad():
-        found = unfitted(patches)(x_t[None], torch.zeros(1, *SHAPE), hole, torch.tensor([200]))[0]
-    error = (found - clip).pow(2).mean()
-    assert error < 0.8 * (x_t / math.sqrt(a) - clip).pow(2).mean()
-    assert error < 0.8 * clip.var()
-
-
-def test_noise_at_known_voxels_has_no_say(clip: Tensor, patches: PatchBasis) -> None:
-    """x_t in wholly known patches influences no voxel of the patches that are to be filled."""
+    x_t = (math.sqrt(a) * clip + math.sqrt(1 - a) * torch.randn(SHAPE))[None]
     hole = cut_hole()
-    filled = touched(hole, patches.size)
+    with torch.no_grad():
+        found = unfitted()(x_t, clip[None] * (1 - hole), hole, guess, torch.tensor([t]))
+    gain = SPREAD**2 * math.sqrt(a) / (SPREAD**2 * a + 1 - a)
+    expected = guess + gain * (x_t - math.sqrt(a) * guess)
+    assert torch.allclose(found, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_noise_at_known_voxels_has_no_say(clip: Tensor, guess: Tensor) -> None:
+    """x_t where the plate is known influences no voxel that is to be filled."""
+    hole = cut_hole()
+    inside = hole.expand(1, *SHAPE) > 0
     x_t = torch.randn(1, *SHAPE)
-    other = torch.where(filled, x_t, 1e3 * torch.randn(1, *SHAPE))
-    conditioning = clip[None] * (1 - hole)
-    model, t = fitted(patches), torch.tensor([400])
+    other = torch.where(inside, x_t, 1e3 * torch.randn(1, *SHAPE))
+    known = clip[None] * (1 - hole)
+    model, t = fitted(), torch.tensor([400])
     with torch.no_grad():
-        first, second = (model(x, conditioning, hole, t) for x in (x_t, other))
-    assert torch.equal(first[filled], second[filled])
-    # ... while in a patch that the hole cuts, and inside the hole, it does have a say.
-    with torch.no_grad():
-        third = model(x_t + 1.0, conditioning, hole, t)
-    assert not torch.allclose(first[filled], third[filled], atol=1e-2)
+        first, second = (model(x, known, hole, guess, t) for x in (x_t, other))
+        third = model(x_t + 1.0 * inside, known, hole, guess, t)
+    assert torch.equal(first[inside], second[inside])
+    assert not torch.allclose(first[inside], third[inside], atol=1e-2)  # in the hole it has
 
 
-def test_the_plate_is_seen_at_zero_noise(clip: Tensor, patches: PatchBasis) -> None:
+def test_the_plate_is_seen_at_zero_noise(clip: Tensor, guess: Tensor) -> None:
     """The known surroundings do influence the fill, through the conditioning."""
     hole = cut_hole()
     inside = hole.expand(1, *SHAPE) > 0
     x_t = torch.randn(1, *SHAPE)
-    model, t = fitted(patches), torch.tensor([400])
+    model, t = fitted(), torch.tensor([400])
     with torch.no_grad():
-        first = model(x_t, clip[None] * (1 - hole), hole, t)
-        second = model(x_t, (clip[None] + 0.5) * (1 - hole), hole, t)
+        first = model(x_t, clip[None] * (1 - hole), hole, guess, t)
+        second = model(x_t, (clip[None] + 0.1) * (1 - hole), hole, guess, t)
     assert not torch.allclose(first[inside], second[inside], atol=1e-3)
 
 
-def test_conditioning_under_the_hole_has_no_say(clip: Tensor, patches: PatchBasis) -> None:
+def test_conditioning_under_the_hole_has_no_say(clip: Tensor, guess: Tensor) -> None:
     """Even a conditioning that is not zero there changes nothing."""
     hole = cut_hole()
     x_t = torch.randn(1, *SHAPE)
-    model, t = fitted(patches), torch.tensor([400])
+    model, t = fitted(), torch.tensor([400])
     with torch.no_grad():
-        first = model(x_t, clip[None] * (1 - hole), hole, t)
-        second = model(x_t, torch.where(hole > 0, torch.tensor(1e6), clip[None]), hole, t)
+        first = model(x_t, clip[None] * (1 - hole), hole, guess, t)
+        second = model(x_t, torch.where(hole > 0, 1e6, clip[None]), hole, guess, t)
     assert torch.equal(first, second)
 
 
-def test_each_clip_of_a_batch_has_its_own_noise_level(clip: Tensor, patches: PatchBasis) -> None:
-    """A batch at two timesteps gives what each gives alone."""
-    hole = cut_hole().expand(2, -1, -1, -1, -1)
-    x_t = torch.randn(1, *SHAPE).expand(2, -1, -1, -1, -1)
-    known = clip[None] * (1 - hole)
-    model = fitted(patches)
+def test_the_network_is_shown_the_guess_itself(clip: Tensor, guess: Tensor) -> None:
+    """Not only what differs from it: equal residuals over another guess are corrected otherwise."""
+    hole = cut_hole()
+    a = alpha_bar(400)
+    residual = torch.randn(1, *SHAPE)
+
+    def corrected(about: Tensor) -> Tensor:
+        x_t = math.sqrt(a) * (about + residual)
+        plate = (about + residual) * (1 - hole)
+        with torch.no_grad():
+            return fitted()(x_t, plate, hole, about, torch.tensor([400])) - about
+
+    assert not torch.allclose(corrected(guess), corrected(guess.flip(-1)), atol=1e-2)
+
+
+def test_a_shot_s_own_level_and_spread_are_units(clip: Tensor, guess: Tensor) -> None:
+    """What is added to everything, the gauge's mean included, is added to the prediction alone."""
+    hole, t = cut_hole(), torch.tensor([300])
+    a = alpha_bar(300)
+    x_t, known = torch.randn(1, *SHAPE), clip[None] * (1 - hole)
+    model, shifted = fitted(), fitted()
+    shift = torch.tensor([0.5, -1.0, 2.0])
+    shifted.gauge = Gauge(GAUGE.mean + shift, GAUGE.deviation, GAUGE.spread)
+    shift = shift[None, :, None, None, None]
     with torch.no_grad():
-        both = model(x_t, known, hole, torch.tensor([3, 900]))
-        alone = [model(x_t[:1], known[:1], hole[:1], torch.tensor([t])) for t in (3, 900)]
+        first = model(x_t, known, hole, guess, t)
+        moved = (x_t + math.sqrt(a) * shift, (known + shift) * (1 - hole), hole, guess + shift, t)
+        second = shifted(*moved)
+    assert torch.allclose(second, first + shift, atol=1e-3)
+
+
+def test_each_clip_of_a_batch_has_its_own_noise_level(clip: Tensor, guess: Tensor) -> None:
+    """A batch at two timesteps gives what each gives alone."""
+    hole, x_t = cut_hole(), torch.randn(1, *SHAPE)
+    known = clip[None] * (1 - hole)
+    model = fitted()
+    twice = [x.expand(2, -1, -1, -1, -1) for x in (x_t, known, hole, guess)]
+    with torch.no_grad():
+        both = model(*twice, torch.tensor([3, 900]))
+        alone = [model(x_t, known, hole, guess, torch.tensor([t])) for t in (3, 900)]
     # sqrt(alpha-bar) divides at 900: float32 has its seven digits of a hundred.
     assert torch.allclose(both, torch.cat(alone), rtol=1e-4, atol=1e-3)
     assert not torch.allclose(both[0], both[1], atol=1e-2)
 
 
-@pytest.mark.parametrize(("height", "width"), [(64, 64), (33, 47), (5, 64), (1, 1)])
-def test_any_height_and_width_will_do(
-    clip: Tensor, patches: PatchBasis, height: int, width: int
+@pytest.mark.parametrize(("height", "width"), [(32, 32), (17, 31), (5, 32), (2, 3), (1, 1)])
+@pytest.mark.parametrize("frames", [1, 3])
+def test_any_size_will_do(
+    clip: Tensor, guess: Tensor, frames: int, height: int, width: int
 ) -> None:
-    """What is no multiple of the deepest level is as if its last row and column went on."""
-    generator = torch.Generator().manual_seed(3)
-    x_t = torch.randn(1, 3, 3, height, width, generator=generator)
-    hole = cut_hole()[..., :height, :width]
-    known = clip[None, ..., :height, :width] * (1 - hole)
-    model, t = fitted(patches), torch.tensor([400])
-    multiple = patches.size * DEEPEST
-    rows = torch.arange(-(-height // multiple) * multiple).clamp(max=height - 1)
-    columns = torch.arange(-(-width // multiple) * multiple).clamp(max=width - 1)
+    """Odd heights and widths, slivers and single frames are clips like any other."""
+    part = (..., slice(frames), slice(height), slice(width))
+    hole, whole = cut_hole()[part], clip[None][part]
     with torch.no_grad():
-        found = model(x_t, known, hole, t)
-        larger = model(*(x[..., rows[:, None], columns] for x in (x_t, known, hole)), t)
-    assert found.shape == x_t.shape
+        found = fitted()(
+            torch.randn_like(whole), whole * (1 - hole), hole, guess[part], torch.tensor([400])
+        )
+    assert found.shape == whole.shape
     assert bool(torch.isfinite(found).all())
-    assert torch.equal(found, larger[..., :height, :width])
 
 
-@pytest.mark.parametrize("frames", [1, 2])
-def test_few_frames_will_do(clip: Tensor, patches: PatchBasis, frames: int) -> None:
-    """One frame and two are clips like any other."""
-    hole = cut_hole()[:, :, :frames]
-    known = clip[None, :, :frames] * (1 - hole)
+@pytest.mark.parametrize(("height", "width"), [(63, 64), (62, 61)])
+def test_a_cut_changes_nothing_far_from_it(height: int, width: int) -> None:
+    """A clip of any size is seen as the part of a larger one that it is: nothing is shifted."""
+    torch.manual_seed(7)
+    x_t, known, guess = torch.randn(3, 1, 3, 1, 64, 64)
+    hole = torch.zeros(1, 1, 1, 64, 64)
+    hole[..., 3:50, 9:60] = 1.0
+    model, t = fitted(), torch.tensor([200])
     with torch.no_grad():
-        found = fitted(patches)(torch.randn_like(known), known, hole, torch.tensor([400]))
-    assert found.shape == known.shape
-    assert bool(torch.isfinite(found).all())
+        whole = model(x_t, known, hole, guess, t)
+        cut = model(*(x[..., :height, :width] for x in (x_t, known, hole, guess)), t)
+    assert torch.allclose(cut[..., :20, :20], whole[..., :20, :20], atol=1e-5)
+    assert not torch.allclose(cut, whole[..., :height, :width], atol=1e-3)  # near the cut it does
 
 
 @pytest.mark.parametrize("t", [1, 300, 999])
-def test_scalings_are_edm_s(patches: PatchBasis, t: int) -> None:
-    """c_skip = s^2 / (s^2 + sigma^2), c_out = s sigma / sqrt(s^2 + sigma^2), per component."""
-    c_skip, c_out = unfitted(patches).scalings(torch.tensor([t]))
+def test_scalings_are_edm_s(t: int) -> None:
+    """c_skip = s^2 / (s^2 + sigma^2), c_out = s sigma / sqrt(s^2 + sigma^2), s the spread."""
+    c_skip, c_out = unfitted().scalings(torch.tensor([t]))
     sigma = math.sqrt((1 - alpha_bar(t)) / alpha_bar(t))
-    spread = patches.spread.double()
-    assert c_skip.flatten().tolist() == pytest.approx(
-        (spread**2 / (spread**2 + sigma**2)).tolist(), rel=1e-4
-    )
-    assert c_out.flatten().tolist() == pytest.approx(
-        (spread * sigma / (spread**2 + sigma**2).sqrt()).tolist(), rel=1e-4
-    )
+    assert float(c_skip) == pytest.approx(SPREAD**2 / (SPREAD**2 + sigma**2), rel=1e-4)
+    assert float(c_out) == pytest.approx(SPREAD * sigma / math.hypot(SPREAD, sigma), rel=1e-4)
+
+
+@pytest.mark.parametrize("t", [1, 300, 999])
+def test_the_network_sees_features_of_unit_size(t: int) -> None:
+    """At every noise level and for any shot, once the gauge has been measured."""
+    torch.manual_seed(8)
+    a, shape = alpha_bar(t), (1, 3, 4, 64, 64)
+    guess = GAUGE.mean[None, :, None, None, None] + float(GAUGE.deviation) * torch.randn(shape)
+    x_0 = guess + SPREAD * torch.randn(shape)
+    x_t = math.sqrt(a) * x_0 + math.sqrt(1 - a) * torch.randn(shape)
+    hole = torch.zeros(1, 1, *shape[2:])
+    hole[..., 32:] = 1.0
+    model, seen = unfitted(), list[Tensor]()
+    model.network.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    with torch.no_grad():
+        model(x_t, x_0 * (1 - hole), hole, guess, torch.tensor([t]))
+    assert seen[0].shape == (1, INPUTS, *shape[2:])
+    left, right = seen[0].double().split(32, -1)
+    noisy, known, shown = (slice(3 * i, 3 * i + 3) for i in range(3))
+    assert not left[:, noisy].any()
+    assert not right[:, known].any()
+    for part in (right[:, noisy], left[:, known], left[:, shown], right[:, shown]):
+        assert float(part.pow(2).mean()) == pytest.approx(1.0, abs=0.05)
+        assert float(part.mean()) == pytest.approx(0.0, abs=0.05)
+    assert (float(left[:, 9].max()), float(right[:, 9].min())) == (0.0, 1.0)
+    assert bool((seen[0][:, 10] == 1.0).all())
+
+
+@pytest.mark.parametrize("kernel", [(1, 1, 1), (1, 3, 3), (3, 3, 3)])
+def test_a_convolution_s_matrix_is_its_kernels_row_by_row(kernel: tuple[int, int, int]) -> None:
+    """One row per output, its columns in the order (inputs, T, H, W); the size is kept."""
+    torch.manual_seed(0)
+    convolution = Convolution(5, 7, kernel)
+    assert convolution.weight.shape == (7, 5 * math.prod(kernel))
+    kernels = torch.randn(7, 5, *kernel)
+    x = torch.randn(2, 5, 4, 6, 6)
+    with torch.no_grad():
+        convolution.weight.copy_(kernels.flatten(1))
+        found = convolution(x)
+    kernels = kernels / kernels.pow(2).sum((1, 2, 3, 4), keepdim=True).sqrt()
+    expected = F.conv3d(x, kernels, padding=[size // 2 for size in kernel])
+    assert found.shape == (2, 7, 4, 6, 6)
+    assert torch.allclose(found, expected, atol=1e-5)
 
 
 def test_magnitudes_are_kept() -> None:
@@ -229,26 +263,9 @@ def test_magnitudes_are_kept() -> None:
 def test_normalised_weights_have_unit_mean_square() -> None:
     """Per output channel, whatever their size was; their direction is kept."""
     torch.manual_seed(0)
-    weight = (
-        torch.randn(5, 7, 3, 3, 3)
-        * torch.tensor([1e-3, 0.1, 1.0, 10.0, 1e3])[:, None, None, None, None]
-    )
+    weight = torch.randn(5, 7 * 27) * torch.tensor([1e-3, 0.1, 1.0, 10.0, 1e3])[:, None]
     found = normalised(weight)
-    assert torch.allclose(found.pow(2).mean((1, 2, 3, 4)), torch.ones(5), rtol=1e-3)
+    assert torch.allclose(found.pow(2).mean(1), torch.ones(5), rtol=1e-3)
     assert torch.allclose(normalised(found), found, rtol=1e-4)
-    cosine = torch.cosine_similarity(found.flatten(1), weight.flatten(1))
+    cosine = torch.cosine_similarity(found, weight)
     assert torch.allclose(cosine, torch.ones(5), atol=1e-5)
-
-
-def test_sampling_keeps_every_component_within_the_known_range(
-    clip: Tensor, patches: PatchBasis
-) -> None:
-    """However far x_t strays, predicted patches have no component that the shot does not know."""
-    hole = torch.ones(1, 1, *SHAPE[1:])
-    model = unfitted(patches).eval()
-    with torch.no_grad():
-        found = model(50.0 * clip[None], torch.zeros(1, *SHAPE), hole, torch.tensor([5]))
-    z = patches.components(found - patches.tiled_mean(found)).flatten(2)  # (1, 12, N)
-    assert bool((z.amax(2) <= patches.highest + 1e-3).all())
-    assert bool((z.amin(2) >= patches.lowest - 1e-3).all())
-    assert bool((z.amax(2) >= patches.highest - 1e-3).any())

@@ -24,7 +24,7 @@ def respond(net: PublishedUNet, x_t: Tensor) -> Tensor:
     """The output for x_t alone, (1, 3, T, H, W)."""
     rest = torch.zeros_like(x_t)
     with torch.no_grad():
-        out: Tensor = net(x_t, rest, rest[:, :1], torch.zeros(1, dtype=torch.int64))
+        out: Tensor = net(x_t, rest, rest[:, :1], rest, torch.zeros(1, dtype=torch.int64))
     return out
 
 
@@ -90,24 +90,38 @@ def test_each_clip_of_a_batch_has_its_own_time() -> None:
     torch.manual_seed(0)
     net = PublishedUNet(channels=4)
     x = torch.randn(1, 3, 2, 8, 8).expand(2, -1, -1, -1, -1)
-    both = net(x, x, x[:, :1], torch.tensor([3, 900]))
-    alone = [net(x[:1], x[:1], x[:1, :1], torch.tensor([t])) for t in (3, 900)]
+    both = net(x, x, x[:, :1], x, torch.tensor([3, 900]))
+    alone = [net(x[:1], x[:1], x[:1, :1], x[:1], torch.tensor([t])) for t in (3, 900)]
     assert torch.allclose(both, torch.cat(alone), atol=1e-6)
     assert not torch.allclose(both[0], both[1], atol=1e-4)
 
 
-@pytest.mark.parametrize("changed", ["x_t", "conditioning", "hole"])
-def test_every_input_has_a_say(changed: str) -> None:
-    """Noisy clip, conditioning and hole are told apart."""
+def asked() -> tuple[PublishedUNet, dict[str, Tensor], Tensor]:
+    """(network, its inputs by name, timestep)."""
     torch.manual_seed(0)
     net = PublishedUNet(channels=4)
     inputs = {
         "x_t": torch.randn(1, 3, 2, 8, 8),
         "conditioning": torch.randn(1, 3, 2, 8, 8),
         "hole": torch.zeros(1, 1, 2, 8, 8),
+        "guess": torch.randn(1, 3, 2, 8, 8),
     }
-    t = torch.tensor([500])
+    return net, inputs, torch.tensor([500])
+
+
+@pytest.mark.parametrize("changed", ["x_t", "conditioning", "hole"])
+def test_every_input_has_a_say(changed: str) -> None:
+    """Noisy clip, conditioning and hole are told apart."""
+    net, inputs, t = asked()
     before = net(**inputs, t=t)
     assert before.shape == (1, 3, 2, 8, 8)
     inputs[changed] = inputs[changed] + 1.0
     assert not torch.allclose(net(**inputs, t=t), before, atol=1e-4)
+
+
+def test_the_guess_has_no_say() -> None:
+    """The paper knows no guess: not even one that is no number changes a bit."""
+    net, inputs, t = asked()
+    before = net(**inputs, t=t)
+    inputs["guess"] = torch.full_like(inputs["guess"], math.nan)
+    assert torch.equal(net(**inputs, t=t), before)

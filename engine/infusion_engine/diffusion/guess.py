@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+_LEAST_COUNT = 1e-30  # only against 0 / 0: one voxel of millions is still something known
+
 
 def smooth_guess(x: Tensor, hole: Tensor) -> Tensor:
     """Known voxels as they are, missing ones interpolated (push-pull, Gortler et al. 1996).
@@ -25,7 +27,7 @@ def smooth_guess(x: Tensor, hole: Tensor) -> Tensor:
         (B, C, T, H, W), finite; 0 where nothing at all is known.
     """
     known = 1.0 - hole
-    sums, counts = [x * known], [known]
+    sums, counts = [torch.where(hole > 0.0, 0.0, x)], [known]
     while max(sums[-1].shape[2:]) > 1:
         # The first halving is of space alone: neighbours in a frame say more than in time.
         strides = [2 if n > 1 else 1 for n in sums[-1].shape[2:]]
@@ -39,9 +41,9 @@ def smooth_guess(x: Tensor, hole: Tensor) -> Tensor:
         ]
         sums.append(pooled[0])
         counts.append(pooled[1])
-    guess = sums[-1] / counts[-1].clamp(min=1e-6)
+    guess = sums[-1] / counts[-1].clamp(min=_LEAST_COUNT)
     for total, count in zip(sums[-2::-1], counts[-2::-1], strict=True):
         guess = F.interpolate(guess, size=total.shape[2:], mode="trilinear", align_corners=False)
-        own = total / count.clamp(min=1e-6)
+        own = total / count.clamp(min=_LEAST_COUNT)
         guess = torch.where(count > 0.0, own * count + guess * (1.0 - count), guess)
     return guess

@@ -35,7 +35,9 @@ class PyramidLevel:
 
 def halved(x: Tensor) -> Tensor:
     """(C, T, H, W) -> (C, T, ceil(H / 2), ceil(W / 2)): the mean over each 2 x 2 pixels."""
-    return F.avg_pool3d(x[None], (1, 2, 2), ceil_mode=True, count_include_pad=False)[0]
+    # A side of one pixel has no two to take a mean of, which torch would refuse.
+    kernel = (1, min(2, x.shape[2]), min(2, x.shape[3]))
+    return F.avg_pool3d(x[None], kernel, ceil_mode=True, count_include_pad=False)[0]
 
 
 def doubled(x: Tensor, size: tuple[int, int]) -> Tensor:
