@@ -22,6 +22,7 @@ from infusion_engine.chain import FIT_SEED, Named, Stage, stages
 from infusion_engine.diffusion.denoise import Model, build, initialise, load_state, precise
 from infusion_engine.diffusion.guess import smooth_guess
 from infusion_engine.diffusion.interval import top_timestep
+from infusion_engine.diffusion.memory import remembered
 from infusion_engine.diffusion.pyramid import PyramidLevel, detail_spread, levels, without_detail
 from infusion_engine.diffusion.sample import NoiseSource, Scene, noised, sample_interval
 from infusion_engine.diffusion.schedule import T
@@ -249,8 +250,9 @@ class Infusion:
         """The part of the level's clip that is sampled, and what is to be added to."""
         number = self.stages[index].level
         level, (rows, columns) = self.levels[number], self.places[number]
+        memory = remembered(level.x_0, 1.0 - level.hole)
         if number == 0:
-            guess = smooth_guess(level.x_0[None], level.hole[None])[0]
+            guess = smooth_guess(level.x_0[None], level.hole[None], memory[None])[0]
         else:
             coarse = self._coarse(index)
             if coarse is None:
@@ -262,6 +264,7 @@ class Infusion:
             lowest=self.source.lowest,
             highest=self.source.highest,
             guess=guess[:, :, rows, columns],
+            memory=memory[:, :, rows, columns],
             corner=(rows.start, columns.start),
         )
 

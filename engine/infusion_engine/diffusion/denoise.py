@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from infusion_engine.diffusion import noise
+from infusion_engine.diffusion.hint import Hint
 from infusion_engine.diffusion.residual import Convolution, Gauge, ResidualDenoiser
 from infusion_engine.diffusion.unet import PublishedUNet
 from infusion_engine.settings import Network, Precision
@@ -19,7 +20,7 @@ class Denoiser(Protocol):
     """Anything that predicts x_0; a network, or an oracle in a test."""
 
     def __call__(
-        self, x_t: Tensor, conditioning: Tensor, hole: Tensor, guess: Tensor, t: Tensor
+        self, x_t: Tensor, conditioning: Tensor, hole: Tensor, hint: Hint, t: Tensor
     ) -> Tensor:
         """Predicted x_0.
 
@@ -27,7 +28,7 @@ class Denoiser(Protocol):
             x_t: (B, 3, T, H, W) noisy clip.
             conditioning: (B, 3, T, H, W) clip where it is known, else 0.
             hole: (B, 1, T, H, W), 1 = missing.
-            guess: (B, 3, T, H, W), x_0 without the detail that is to be found.
+            hint: what else is known of the hole.
             t: (B,) timesteps.
 
         Returns:

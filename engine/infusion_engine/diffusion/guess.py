@@ -13,8 +13,10 @@ from torch.nn import functional as F
 _LEAST_COUNT = 1e-30  # only against 0 / 0: one voxel of millions is still something known
 
 
-def smooth_guess(x: Tensor, hole: Tensor) -> Tensor:
+def smooth_guess(x: Tensor, hole: Tensor, memory: Tensor) -> Tensor:
     """Known voxels as they are, missing ones interpolated (push-pull, Gortler et al. 1996).
+
+    A missing voxel that other frames see begins with its memory, as far as that can be trusted.
 
     Means of what is known are taken over larger and larger boxes until every box knows
     something, and each missing voxel takes the finest mean that there is, smoothly enlarged.
@@ -22,12 +24,14 @@ def smooth_guess(x: Tensor, hole: Tensor) -> Tensor:
     Args:
         x: (B, C, T, H, W); what it holds in the hole is not looked at.
         hole: (B, 1, T, H, W), 1 = missing.
+        memory: (B, 4, 1, H, W) of `remembered`; all zeros for none.
 
     Returns:
         (B, C, T, H, W), finite; 0 where nothing at all is known.
     """
-    known = 1.0 - hole
-    sums, counts = [torch.where(hole > 0.0, 0.0, x)], [known]
+    mean, weight = memory[:, :-1], memory[:, -1:] * hole
+    sums = [torch.where(hole > 0.0, mean * weight, x)]
+    counts = [1.0 - hole + weight]
     while max(sums[-1].shape[2:]) > 1:
         # The first halving is of space alone: neighbours in a frame say more than in time.
         strides = [2 if n > 1 else 1 for n in sums[-1].shape[2:]]

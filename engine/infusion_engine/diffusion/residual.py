@@ -14,10 +14,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from infusion_engine.diffusion.hint import Hint
 from infusion_engine.diffusion.schedule import alpha_bars
 
-INPUTS = 3 + 3 + 3 + 1 + 1
-"""Noisy residual in the hole, known residual, the guess, the hole, ones."""
+INPUTS = 3 + 3 + 3 + 1 + 1 + 3 + 1
+"""Noisy residual in the hole, known residual, the guess, the hole, ones, memory, its weight."""
 DEEPEST = 4
 """The deepest features stand for 4 x 4 pixels."""
 LEVEL_CHANNELS = 16  # features that tell the network its noise level
@@ -147,27 +148,28 @@ class ResidualDenoiser(nn.Module):
         self.register_buffer("alpha_bars", table, persistent=False)
 
     def forward(
-        self, x_t: Tensor, conditioning: Tensor, hole: Tensor, guess: Tensor, t: Tensor
+        self, x_t: Tensor, conditioning: Tensor, hole: Tensor, hint: Hint, t: Tensor
     ) -> Tensor:
         """Predicted x_0, float32; arguments and shape as :class:`Denoiser`. H and W may be any.
 
         Known pixels enter at zero noise, through the conditioning alone.
         """
         a, sigma = self.alpha_bars[t], self.sigma(t)
-        noisy = x_t / torch.sqrt(a)[:, None, None, None, None] - guess  # residual and noise
-        x = _padded(self._features(noisy, conditioning, hole, guess, sigma))
+        noisy = x_t / torch.sqrt(a)[:, None, None, None, None] - hint.guess  # residual and noise
+        x = _padded(self._features(noisy, conditioning, hole, hint, sigma))
         level = self.level(-torch.log(sigma.flatten()) / 4.0)
         correction = self.network(x.contiguous(memory_format=torch.channels_last_3d), level)
         height, width = x_t.shape[-2:]
         c_skip, c_out = self.scalings(t)
-        x_0: Tensor = guess + c_skip * noisy + c_out * correction[..., :height, :width].float()
+        x_0: Tensor = hint.guess + c_skip * noisy + c_out * correction[..., :height, :width].float()
         return x_0
 
     def _features(
-        self, noisy: Tensor, conditioning: Tensor, hole: Tensor, guess: Tensor, sigma: Tensor
+        self, noisy: Tensor, conditioning: Tensor, hole: Tensor, hint: Hint, sigma: Tensor
     ) -> Tensor:
         """What the network sees, each feature of about unit size: (B, INPUTS, T, H, W)."""
         spread, known = self.gauge.spread, 1.0 - hole
+        guess, memory = hint.guess, hint.memory
         c_in = 1.0 / torch.sqrt(spread**2 + sigma**2)
         mean = self.gauge.mean[None, :, None, None, None]
         return torch.cat(
@@ -177,6 +179,8 @@ class ResidualDenoiser(nn.Module):
                 (guess - mean) / self.gauge.deviation,
                 hole,
                 torch.ones_like(hole),
+                (memory[:, :-1] - guess) * memory[:, -1:] / spread,
+                memory[:, -1:].expand_as(hole),
             ],
             dim=1,
         )

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from infusion_engine.diffusion import noise
 from infusion_engine.diffusion.denoise import Denoiser
+from infusion_engine.diffusion.hint import Hint
 from infusion_engine.diffusion.schedule import alpha_bar, implicit, log_snr, posterior
 from infusion_engine.settings import Sampler
 
@@ -29,6 +30,8 @@ class Scene:
     """Largest encoded value that is known."""
     guess: Tensor
     """(3, T, H, W), x_0 without the detail that this level adds."""
+    memory: Tensor
+    """(4, 1, H, W) of `remembered`."""
     corner: tuple[int, int] = (0, 0)
     """(row, column) of the first pixel in the clip that this is a part of; noise goes by it."""
 
@@ -99,13 +102,12 @@ def sample_interval(
         (x at `then`, last predicted and reprojected x_0), each (3, T, H, W).
     """
     hole = scene.hole.bool()
+    hint = Hint(guess=scene.guess[None], memory=scene.memory[None])
     x_0 = x_t
     before: tuple[int, Tensor] | None = None  # the last timestep and its x_0
     for done, (t, s) in enumerate(zip(timesteps, (*timesteps[1:], then), strict=True), start=1):
         when = torch.tensor([t], device=x_t.device)
-        predicted = denoiser(x_t[None], scene.x_0[None], scene.hole[None], scene.guess[None], when)[
-            0
-        ].float()
+        predicted = denoiser(x_t[None], scene.x_0[None], scene.hole[None], hint, when)[0].float()
         x_0 = torch.where(hole, predicted.clamp(scene.lowest, scene.highest), scene.x_0)
         step = implicit(t, s) if sampler is Sampler.DETERMINISTIC else posterior(t, s)
         ahead = x_0

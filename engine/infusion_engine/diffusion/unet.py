@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, max_pool3d, pad
 
+from infusion_engine.diffusion.hint import Hint
+
 TIME_CHANNELS = 16
 COLOURS = 3
 
@@ -70,7 +72,7 @@ class PublishedUNet(nn.Module):
         self.last = nn.Conv3d(channels, COLOURS, 3, padding=1)
 
     def forward(
-        self, x_t: Tensor, conditioning: Tensor, hole: Tensor, guess: Tensor, t: Tensor
+        self, x_t: Tensor, conditioning: Tensor, hole: Tensor, hint: Hint, t: Tensor
     ) -> Tensor:
         """Predicted x_0.
 
@@ -78,13 +80,13 @@ class PublishedUNet(nn.Module):
             x_t: (B, 3, T, H, W), noisy clip; H and W may be any.
             conditioning: (B, 3, T, H, W), plate times known, in [-1, 1].
             hole: (B, 1, T, H, W), 1 = missing.
-            guess: not looked at; the published network knows no guess.
+            hint: not looked at; the published network knows none.
             t: (B,) timesteps.
 
         Returns:
             (B, 3, T, H, W).
         """
-        del guess  # part of the interface, not of the paper
+        del hint  # part of the interface, not of the paper
         height, width = x_t.shape[-2:]
         # What is added to come to whole multiples is missing, and cut off again.
         more = (0, -width % 2**self.levels, 0, -height % 2**self.levels)

@@ -95,7 +95,7 @@ def window_loss(model: Model, window: Window, settings: Settings) -> Tensor:
     needs: a loss that forgives outliers learns the median, and what flickers goes out.
     """
     with precise(settings.precision, window.x_t.device):
-        predicted = model(window.x_t, window.conditioning, window.hole, window.guess, window.t)
+        predicted = model(window.x_t, window.conditioning, window.hole, window.hint, window.t)
     error = predicted.float() - window.x_0  # (B, 3, T, H, W)
     if not isinstance(model, ResidualDenoiser):
         published: Tensor = (error * window.counted).pow(2).mean()

@@ -45,7 +45,7 @@ def _guess_spread(ground: Ground, settings: Settings, fit_seed: int) -> float:
         window = draw_window(
             ground, settings=settings, interval=everything, fit_seed=fit_seed, step=step
         )
-        error = (window.x_0 - window.guess) * window.counted
+        error = (window.x_0 - window.hint.guess) * window.counted
         squares += float(error.double().pow(2).sum())
         counted += float(window.counted.sum()) * error.shape[1]
     return float((squares / max(counted, 1.0)) ** 0.5)

@@ -79,7 +79,14 @@ def _blob(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
 
 
 def shifted_matte(
-    rng: np.random.Generator, hole: np.ndarray, *, frames: int, height: int, width: int
+    rng: np.random.Generator,
+    hole: np.ndarray,
+    *,
+    frames: int,
+    height: int,
+    width: int,
+    before: int = 0,
+    after: int = 0,
 ) -> np.ndarray:
     """The shot's own hole, moved so that one of its voxels lies in the middle of the window.
 
@@ -90,9 +97,10 @@ def shifted_matte(
         rng: source of every random choice.
         hole: (T, H, W) bool, the shot's hole; at least one voxel is True.
         frames, height, width: size of the window, in frames and pixels.
+        before, after: frames of the shot before and after the window, where the occluder goes on.
 
     Returns:
-        (frames, height, width) bool, True = hidden; mirrored at random.
+        (before + frames + after, height, width) bool, True = hidden; mirrored at random.
     """
     total, full_h, full_w = hole.shape
     with_hole = np.flatnonzero(hole.reshape(total, -1).any(axis=1))
@@ -101,11 +109,13 @@ def shifted_matte(
     pick = int(rng.integers(len(ys)))
     top, left = int(ys[pick]) - height // 2, int(xs[pick]) - width // 2
     first = t - int(rng.integers(frames))
-    out = np.zeros((frames, height, width), bool)
+    out = np.zeros((before + frames + after, height, width), bool)
+    backwards = rng.uniform() < 0.5  # about the window, not the shot
     y0, y1 = max(top, 0), min(top + height, full_h)
     x0, x1 = max(left, 0), min(left + width, full_w)
-    for i in range(frames):
-        source = hole[min(max(first + i, 0), total - 1)]  # before and after: as at the ends
-        out[i, y0 - top : y1 - top, x0 - left : x1 - left] = source[y0:y1, x0:x1]
-    flips = tuple(axis for axis in range(3) if rng.uniform() < 0.5)
+    for i in range(-before, frames + after):
+        moment = first + (frames - 1 - i if backwards else i)
+        source = hole[min(max(moment, 0), total - 1)]  # before and after: as at the ends
+        out[before + i, y0 - top : y1 - top, x0 - left : x1 - left] = source[y0:y1, x0:x1]
+    flips = tuple(axis for axis in (1, 2) if rng.uniform() < 0.5)
     return np.flip(out, flips).copy()  # a copy: torch takes no negative strides

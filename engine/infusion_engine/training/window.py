@@ -10,7 +10,9 @@ from torch import Tensor
 
 from infusion_engine.diffusion import noise
 from infusion_engine.diffusion.guess import smooth_guess
+from infusion_engine.diffusion.hint import Hint
 from infusion_engine.diffusion.interval import LOG_SNR_FIRST, Interval
+from infusion_engine.diffusion.memory import remembered
 from infusion_engine.diffusion.pyramid import PyramidLevel, doubled, halved
 from infusion_engine.diffusion.schedule import alpha_bars, log_snr
 from infusion_engine.settings import Objective, Settings, Spacing
@@ -64,8 +66,8 @@ class Window:
     """(B, 3, T, H, W), x_0 where it is known to the network, else 0."""
     hole: Tensor
     """(B, 1, T, H, W), occluder or matte: what the network is told is missing."""
-    guess: Tensor
-    """(B, 3, T, H, W), what the network is to add to."""
+    hint: Hint
+    """Guess, and memory of all frames of the shot as far as the occluder leaves them open."""
     counted: Tensor
     """(B, 1, T, H, W), 1 where the loss is taken; never under the user's matte."""
     t: Tensor
@@ -88,12 +90,13 @@ def draw_window(
     pieces = [_draw_piece(rng, ground.missing, settings) for _ in range(settings.batch)]
     clean = torch.stack([piece.cut(ground.x_0) for piece in pieces])  # (B, 3, T, H, W)
     matte = torch.stack([piece.cut(ground.hole) for piece in pieces])  # (B, 1, T, H, W)
-    occluder = torch.stack([torch.from_numpy(piece.occluder)[None] for piece in pieces]).to(clean)
+    occluder = torch.stack([piece.hidden for piece in pieces]).to(clean)  # (B, 1, T, H, W)
     missing = torch.maximum(occluder, matte)
+    memory = torch.stack([piece.memory(ground) for piece in pieces])  # (B, 4, 1, H, W)
     if ground.guess is not None:
         guess = torch.stack([piece.cut(ground.guess) for piece in pieces])
     else:
-        guess = smooth_guess(clean, missing)
+        guess = smooth_guess(clean, missing, memory)
     counted = 1.0 - matte if settings.objective is Objective.KNOWN else occluder * (1.0 - matte)
     t = torch.tensor([_draw_timestep(rng, interval, settings) for _ in pieces])
     a = torch.from_numpy(alpha_bars()[t.numpy()].astype(np.float32)).to(clean.device)
@@ -104,7 +107,7 @@ def draw_window(
         x_t=a.sqrt() * clean + (1.0 - a).sqrt() * noisy,
         conditioning=clean * (1.0 - missing),
         hole=missing,
-        guess=guess,
+        hint=Hint(guess=guess, memory=memory),
         counted=counted,
         t=t.to(clean.device),
     )
@@ -117,7 +120,7 @@ class _Piece:
     place: tuple[slice, slice, slice]
     """Frames, rows and columns of the clip."""
     occluder: np.ndarray
-    """(T, H, W) bool."""
+    """(all frames of the shot, H, W) bool: what it hides before and after the window, too."""
     mirrored: bool
     """Left and right exchanged."""
 
@@ -125,6 +128,20 @@ class _Piece:
         """(C, T, H, W) of the whole clip -> (C, T, H, W) of the window."""
         piece = clip[:, *self.place]
         return piece.flip(-1) if self.mirrored else piece
+
+    @property
+    def hidden(self) -> Tensor:
+        """(1, T, H, W) bool, the occluder in the window."""
+        return torch.from_numpy(self.occluder[self.place[0]])[None]
+
+    def memory(self, ground: Ground) -> Tensor:
+        """(4, 1, H, W): what all frames remember of the place, where the occluder left it open."""
+        everywhere = (slice(None), slice(None), *self.place[1:])
+        hidden = torch.from_numpy(self.occluder)[None].to(ground.hole)
+        clip, hole = ground.x_0[everywhere], ground.hole[everywhere]
+        if self.mirrored:  # as the window is; the occluder is drawn for what comes out
+            clip, hole = clip.flip(-1), hole.flip(-1)
+        return remembered(clip, (1.0 - hole) * (1.0 - hidden))
 
 
 def _draw_piece(rng: np.random.Generator, hole: np.ndarray, settings: Settings) -> _Piece:
@@ -138,10 +155,13 @@ def _draw_piece(rng: np.random.Generator, hole: np.ndarray, settings: Settings) 
     draws = [_draw_place(rng, hole.shape, (frames, height, width)) for _ in range(_TRIES)]
     place = min(draws, key=lambda where: hole[where].mean()) if cropped else draws[0]
     size = {"frames": frames, "height": height, "width": width}
+    before = place[0].start
+    after = hole.shape[0] - place[0].stop
     if settings.objective is Objective.KNOWN:
-        occluder = bezier_blob(rng, **size)
+        blob = bezier_blob(rng, **size)
+        occluder = np.pad(blob, ((before, after), (0, 0), (0, 0)), mode="edge")
     else:
-        occluder = shifted_matte(rng, hole, **size)
+        occluder = shifted_matte(rng, hole, before=before, after=after, **size)
     return _Piece(place=place, occluder=occluder, mirrored=cropped and rng.uniform() < 0.5)
 
 
