@@ -205,7 +205,7 @@ PRESETS: Mapping[str, Settings] = {
         sampling_steps=16,
         detail_intervals=2,
         detail_steps_per_interval=200,
-        detail_sampling_steps=10,
+        detail_sampling_steps=8,
         sampler=Sampler.MULTISTEP,
         window_frames=8,
         crop_pixels=40,
@@ -354,7 +354,7 @@ def _check(settings: Settings) -> None:
         raise UsageError(
             f"--set detail_intervals={settings.detail_intervals}, detail_sampling_steps="
             f"{settings.detail_sampling_steps}: expected at most 50 intervals of 1000 steps.",
-            remedy="The preset draft has 2 of 10.",
+            remedy="The preset draft has 2 of 8.",
         )
     if settings.optimiser is Optimiser.MUON and settings.network is not Network.RESIDUAL:
         raise UsageError(
