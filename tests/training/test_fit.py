@@ -13,6 +13,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from infusion_engine.diffusion.denoise import Model, build, initialise, load_state, state_of
+from infusion_engine.diffusion.hint import Hint
+from infusion_engine.diffusion.hint import Hint
 from infusion_engine.diffusion.interval import Interval, intervals
 from infusion_engine.diffusion.pyramid import PyramidLevel
 from infusion_engine.diffusion.residual import Convolution, Gauge, ResidualDenoiser
@@ -324,20 +326,20 @@ class PublishedWatch(PublishedUNet):
     """Remembers what it is shown."""
 
     def forward(
-        self, x_t: Tensor, conditioning: Tensor, hole: Tensor, guess: Tensor, t: Tensor
+        self, x_t: Tensor, conditioning: Tensor, hole: Tensor, hint: Hint, t: Tensor
     ) -> Tensor:
         self.shown = x_t
-        return super().forward(x_t, conditioning, hole, guess, t)
+        return super().forward(x_t, conditioning, hole, hint, t)
 
 
 class ResidualWatch(ResidualDenoiser):
     """Remembers what it is shown."""
 
     def forward(
-        self, x_t: Tensor, conditioning: Tensor, hole: Tensor, guess: Tensor, t: Tensor
+        self, x_t: Tensor, conditioning: Tensor, hole: Tensor, hint: Hint, t: Tensor
     ) -> Tensor:
         self.shown = x_t
-        return super().forward(x_t, conditioning, hole, guess, t)
+        return super().forward(x_t, conditioning, hole, hint, t)
 
 
 @pytest.mark.parametrize(

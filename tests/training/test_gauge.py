@@ -109,6 +109,18 @@ def test_more_is_left_to_find_in_a_larger_hole() -> None:
     assert spreads[-1] > 1.2 * spreads[0]
 
 
+def test_less_is_left_to_find_where_other_frames_saw_it() -> None:
+    """Of a plate that stands still, what a moving matte uncovers is remembered."""
+    frame = clip()[:, :1].expand(3, 12, *SHAPE[1:])
+    spreads = []
+    for speed in (0, 3):
+        hole = torch.zeros(1, 12, *SHAPE[1:])
+        for t in range(12):
+            hole[:, t, 20:28, 6 + speed * t : 14 + speed * t] = 1.0
+        spreads.append(float(gauge_of(frame, hole).spread))
+    assert spreads[1] < 0.8 * spreads[0]
+
+
 def test_a_finer_level_s_spread_is_that_of_what_halving_takes_away() -> None:
     """All of a chequer of single pixels, nothing of flat blocks within, whatever the hole."""
     y, x = torch.meshgrid(torch.arange(48), torch.arange(48), indexing="ij")

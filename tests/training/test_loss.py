@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 
 from infusion_engine.diffusion.denoise import Model
+from infusion_engine.diffusion.hint import Hint
+from infusion_engine.diffusion.hint import Hint
 from infusion_engine.diffusion.interval import Interval
 from infusion_engine.diffusion.pyramid import PyramidLevel
 from infusion_engine.diffusion.residual import Gauge, ResidualDenoiser
@@ -67,7 +69,7 @@ class PublishedOracle(PublishedUNet):
     answer: Tensor
 
     def forward(
-        self, x_t: Tensor, conditioning: Tensor, hole: Tensor, guess: Tensor, t: Tensor
+        self, x_t: Tensor, conditioning: Tensor, hole: Tensor, hint: Hint, t: Tensor
     ) -> Tensor:
         return self.answer
 
@@ -78,7 +80,7 @@ class ResidualOracle(ResidualDenoiser):
     answer: Tensor
 
     def forward(
-        self, x_t: Tensor, conditioning: Tensor, hole: Tensor, guess: Tensor, t: Tensor
+        self, x_t: Tensor, conditioning: Tensor, hole: Tensor, hint: Hint, t: Tensor
     ) -> Tensor:
         return self.answer
 

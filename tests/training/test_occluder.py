@@ -103,13 +103,19 @@ def test_the_generator_decides_everything(draw: Draw) -> None:
     assert len({d.tobytes() for d in drawn}) > 4
 
 
-def test_a_shifted_matte_is_the_shot_s_own_moved_and_mirrored() -> None:
-    """Undoing some mirroring and some shift in time and space gives the matte back, exactly."""
+@pytest.mark.parametrize(("before", "after"), [(0, 0), (1, 4)], ids=["window", "shot"])
+def test_a_shifted_matte_is_the_shot_s_own_moved_and_mirrored(before: int, after: int) -> None:
+    """Undoing some mirroring and some shift in time and space gives the matte back, exactly.
+
+    Of all frames together: a matte that moves in the window comes from where it moved before.
+    """
     hole = an_l()
     mirrorings = set()
     for seed in range(30):
         rng = np.random.default_rng(seed)
-        out = shifted_matte(rng, hole, frames=5, height=41, width=41)
+        out = shifted_matte(
+            rng, hole, frames=5 - before, height=41, width=41, before=before, after=after
+        )
         found = [
             flips
             for flips in product((False, True), repeat=3)
@@ -136,6 +142,35 @@ def _is_cut(window: np.ndarray, hole: np.ndarray) -> bool:
     return False
 
 
+def test_frames_around_the_window_change_nothing_in_it() -> None:
+    """Whatever is asked for before and after: it is played backwards about the window."""
+    moving = 0
+    for seed in range(40):
+        alone = shifted_matte(np.random.default_rng(seed), an_l(), frames=3, height=41, width=41)
+        rng = np.random.default_rng(seed)
+        all_frames = shifted_matte(rng, an_l(), frames=3, height=41, width=41, before=2, after=5)
+        assert all_frames.shape == (10, 41, 41)
+        assert np.array_equal(all_frames[2:5], alone)
+        moving += not is_still(alone)
+    assert moving > 20
+
+
+def test_an_occluder_goes_on_moving_before_and_after_the_window() -> None:
+    """At its own speed and in its own direction, until the matte's first and last frame."""
+    directions = set()
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        out = shifted_matte(rng, an_l(), frames=2, height=51, width=51, before=5, after=5)
+        corners = [(np.flatnonzero(f.any(1))[0], np.flatnonzero(f.any(0))[0]) for f in out]
+        moves = [tuple(move) for move in np.diff(np.array(corners), axis=0).tolist()]
+        moving = [i for i, move in enumerate(moves) if move != (0, 0)]
+        assert moving == list(range(moving[0], moving[0] + 4))  # five frames, four moves
+        assert len({moves[i] for i in moving}) == 1
+        assert tuple(map(abs, moves[moving[0]])) == (1, 2)
+        directions.add(moves[moving[0]])
+    assert len(directions) == 4
+
+
 def test_a_shifted_matte_lies_in_the_middle() -> None:
     """In some frame one of its voxels is the window's middle, so that it never misses."""
     for seed in range(40):
@@ -150,6 +185,25 @@ def test_a_window_may_be_longer_and_larger_than_the_clip() -> None:
     out = shifted_matte(np.random.default_rng(0), hole, frames=9, height=32, width=32)
     assert out.shape == (9, 32, 32)
     assert out.sum() == 9 * 4
+
+
+def test_a_shifted_matte_goes_on_before_and_after_the_window() -> None:
+    """In the window it is what it would be without; all of it is one longer cut of the shot."""
+    hole, backwards = an_l(), set()
+    for seed in range(30):
+        size = {"frames": 2, "height": 41, "width": 41}
+        short = shifted_matte(np.random.default_rng(seed), hole, **size)
+        whole = shifted_matte(np.random.default_rng(seed), hole, before=2, after=1, **size)
+        assert whole.shape == (5, 41, 41)
+        assert np.array_equal(whole[2:4], short)
+        found = [
+            flips
+            for flips in product((False, True), repeat=3)
+            if _is_cut(np.flip(whole, tuple(axis for axis in range(3) if flips[axis])), hole)
+        ]
+        assert found, f"seed {seed}"
+        backwards.update(flips[0] for flips in found)
+    assert backwards == {False, True}
 
 
 @pytest.mark.parametrize("frames", [1, 4])

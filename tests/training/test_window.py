@@ -10,7 +10,9 @@ import torch
 from torch import Tensor
 
 from infusion_engine.diffusion.guess import smooth_guess
+from infusion_engine.diffusion.hint import Hint
 from infusion_engine.diffusion.interval import Interval, intervals
+from infusion_engine.diffusion.memory import remembered
 from infusion_engine.diffusion.pyramid import PyramidLevel, doubled, halved, levels
 from infusion_engine.diffusion.schedule import alpha_bar
 from infusion_engine.settings import PRESETS, Objective, Settings, Spacing
@@ -76,7 +78,13 @@ def matte_within(settings: Settings, step: int) -> Tensor:
 
 def same(a: Window, b: Window) -> bool:
     """True when all tensors have the same bits."""
-    return all(torch.equal(getattr(a, f.name), getattr(b, f.name)) for f in fields(Window))
+    return all(torch.equal(one, other) for one, other in zip(parts(a), parts(b), strict=True))
+
+
+def parts(window: Window) -> list[Tensor]:
+    """Every tensor of a window."""
+    own = [getattr(window, f.name) for f in fields(Window) if f.name != "hint"]
+    return [*own, window.hint.guess, window.hint.memory]
 
 
 @BOTH
@@ -92,7 +100,7 @@ def test_a_window_is_a_function_of_seed_level_interval_and_step(settings: Settin
     assert not same(first, draw(settings, step=7, fit_seed=1))
     assert not same(first, draw(settings, step=7, interval=Interval(9, 500, 550)))
     finer = draw(settings, replace(laid(settings, clip()), level=1), step=7)
-    assert not torch.equal(first.x_t, finer.x_t)
+    assert not torch.equal(first.hole, finer.hole)  # as is its noise: see below
 
 
 @BOTH
@@ -102,7 +110,8 @@ def test_sizes(settings: Settings) -> None:
     size = (4, 32, 48) if settings is PAPER else (4, 16, 16)
     assert window.x_t.shape == (settings.batch, 3, *size)
     assert window.x_0.shape == window.conditioning.shape == window.x_t.shape
-    assert window.guess.shape == window.x_t.shape
+    assert window.hint.guess.shape == window.x_t.shape
+    assert window.hint.memory.shape == (settings.batch, 4, 1, *size[1:])
     assert window.hole.shape == window.counted.shape == (settings.batch, 1, *size)
     assert window.t.shape == (settings.batch,)
     long = draw(replace(settings, window_frames=20, crop_pixels=0))
@@ -154,19 +163,54 @@ def test_ground_is_grey_under_the_matte_as_published_and_ours_roughly_filled() -
     assert torch.equal(ours.hole, matte())
 
 
-def test_the_coarsest_guess_is_smooth_and_blind_to_the_occluder() -> None:
-    """It is interpolated from what the network may see, so that it gives no answer away."""
+def test_the_hint_is_blind_to_the_occluder() -> None:
+    """Guess and memory come from what the network may see, so that they give no answer away."""
     settings = replace(DRAFT, crop_pixels=0, window_frames=6, batch=1)  # a window is the clip
     for step in range(6):
         window = draw(settings, step=step)
-        assert torch.equal(window.guess, smooth_guess(window.conditioning, window.hole))
+        memory = remembered(clip(), 1.0 - window.hole[0])[None]
+        assert torch.equal(window.hint.memory, memory)
+        assert torch.equal(
+            window.hint.guess, smooth_guess(window.conditioning, window.hole, memory)
+        )
         hidden = window.hole[0].expand_as(clip()) == 1.0
         other = ground_of(torch.where(hidden, 9.0, window.x_0[0]), matte())
         altered = draw(settings, other, step=step)
         assert torch.equal(altered.hole, window.hole)
         assert not torch.equal(altered.x_0, window.x_0)
-        assert torch.equal(altered.guess, window.guess)
+        assert torch.equal(altered.hint.guess, window.hint.guess)
+        assert torch.equal(altered.hint.memory, window.hint.memory)
         assert torch.equal(altered.conditioning, window.conditioning)
+
+
+def test_the_memory_is_of_the_window_s_own_place() -> None:
+    """Where nothing moves it says what stands there, in mirrored crops too; no frame, no trust."""
+    still = torch.randn(3, 1, *SHAPE[1:], generator=torch.Generator().manual_seed(0))
+    ground = ground_of(still.expand(3, *SHAPE), matte())
+    trusted = 0
+    for step in range(20):
+        window = draw(DRAFT, ground, step=step)
+        mean, weight = window.hint.memory[:, :3], window.hint.memory[:, 3:]
+        there = (weight > 0.0).expand_as(mean)
+        assert torch.allclose(mean[there], window.x_0[:, :, :1][there])
+        # What the window itself shows of a pixel, the memory has seen.
+        assert bool((weight[(window.hole == 0.0).any(2, keepdim=True)] > 0.0).all())
+        # The matte stands still, and so does what is drawn of it.
+        assert not weight[(window.hole == 1.0).all(2, keepdim=True)].any()
+        trusted += int(there.sum())
+    assert trusted > 0
+
+
+def test_the_memory_reaches_beyond_the_window() -> None:
+    """What other frames of the shot show has a say, and what the occluder hides there has none."""
+    settings = replace(DRAFT, crop_pixels=0, window_frames=2, batch=1)
+    frames = torch.arange(6.0)[None, :, None, None].expand(3, *SHAPE)
+    window = draw(settings, ground_of(frames, matte()))
+    assert window.x_t.shape[2] == 2
+    mean, weight = window.hint.memory[:, :3], window.hint.memory[:, 3:]
+    # Neither moves: a pixel is seen in all six frames or in none.
+    assert {round(float(v), 4) for v in weight.unique()} == {0.0, round(6 / 14, 4)}
+    assert bool((mean[(weight > 0.0).expand_as(mean)] == 2.5).all())
 
 
 def test_a_finer_level_s_guess_is_the_clip_without_its_detail() -> None:
@@ -179,8 +223,8 @@ def test_a_finer_level_s_guess_is_the_clip_without_its_detail() -> None:
     for step in range(10):
         window = draw(DRAFT, ground, step=step)
         swapped = draw(DRAFT, replace(ground, x_0=ground.guess, guess=ground.x_0), step=step)
-        assert torch.equal(window.guess, swapped.x_0)
-        assert torch.equal(window.x_0, swapped.guess)
+        assert torch.equal(window.hint.guess, swapped.x_0)
+        assert torch.equal(window.x_0, swapped.hint.guess)
 
 
 @pytest.mark.parametrize("extreme", [1e6, -1e6])
