@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from infusion_engine.diffusion.denoise import initialise
+from infusion_engine.diffusion.hint import Hint, bare
 from infusion_engine.diffusion.residual import (
     INPUTS,
     Convolution,
@@ -74,7 +75,7 @@ def test_an_unfitted_network_is_the_wiener_filter_about_the_guess(
     x_t = (math.sqrt(a) * clip + math.sqrt(1 - a) * torch.randn(SHAPE))[None]
     hole = cut_hole()
     with torch.no_grad():
-        found = unfitted()(x_t, clip[None] * (1 - hole), hole, guess, torch.tensor([t]))
+        found = unfitted()(x_t, clip[None] * (1 - hole), hole, bare(guess), torch.tensor([t]))
     gain = SPREAD**2 * math.sqrt(a) / (SPREAD**2 * a + 1 - a)
     expected = guess + gain * (x_t - math.sqrt(a) * guess)
     assert torch.allclose(found, expected, rtol=1e-4, atol=1e-4)
@@ -89,8 +90,8 @@ def test_noise_at_known_voxels_has_no_say(clip: Tensor, guess: Tensor) -> None:
     known = clip[None] * (1 - hole)
     model, t = fitted(), torch.tensor([400])
     with torch.no_grad():
-        first, second = (model(x, known, hole, guess, t) for x in (x_t, other))
-        third = model(x_t + 1.0 * inside, known, hole, guess, t)
+        first, second = (model(x, known, hole, bare(guess), t) for x in (x_t, other))
+        third = model(x_t + 1.0 * inside, known, hole, bare(guess), t)
     assert torch.equal(first[inside], second[inside])
     assert not torch.allclose(first[inside], third[inside], atol=1e-2)  # in the hole it has
 
@@ -102,8 +103,8 @@ def test_the_plate_is_seen_at_zero_noise(clip: Tensor, guess: Tensor) -> None:
     x_t = torch.randn(1, *SHAPE)
     model, t = fitted(), torch.tensor([400])
     with torch.no_grad():
-        first = model(x_t, clip[None] * (1 - hole), hole, guess, t)
-        second = model(x_t, (clip[None] + 0.1) * (1 - hole), hole, guess, t)
+        first = model(x_t, clip[None] * (1 - hole), hole, bare(guess), t)
+        second = model(x_t, (clip[None] + 0.1) * (1 - hole), hole, bare(guess), t)
     assert not torch.allclose(first[inside], second[inside], atol=1e-3)
 
 
@@ -113,9 +114,26 @@ def test_conditioning_under_the_hole_has_no_say(clip: Tensor, guess: Tensor) -> 
     x_t = torch.randn(1, *SHAPE)
     model, t = fitted(), torch.tensor([400])
     with torch.no_grad():
-        first = model(x_t, clip[None] * (1 - hole), hole, guess, t)
-        second = model(x_t, torch.where(hole > 0, 1e6, clip[None]), hole, guess, t)
+        first = model(x_t, clip[None] * (1 - hole), hole, bare(guess), t)
+        second = model(x_t, torch.where(hole > 0, 1e6, clip[None]), hole, bare(guess), t)
     assert torch.equal(first, second)
+
+
+def test_what_other_frames_saw_has_a_say_as_far_as_it_can_be_trusted(
+    clip: Tensor, guess: Tensor
+) -> None:
+    """A memory of no weight changes nothing whatever it holds; one of some weight does."""
+    hole, x_t, t = cut_hole(), torch.randn(1, *SHAPE), torch.tensor([400])
+    memory = torch.zeros(1, 4, 1, *SHAPE[2:])
+    found = []
+    with torch.no_grad():
+        for colour, weight in ((0.0, 0.0), (9.0, 0.0), (0.0, 0.5), (9.0, 0.5)):
+            memory[:, :3], memory[:, 3:] = colour, weight
+            hint = Hint(guess, memory.clone())
+            found.append(fitted()(x_t, clip[None] * (1 - hole), hole, hint, t))
+    assert torch.equal(found[0], found[1])
+    assert not torch.allclose(found[0], found[2], atol=1e-3)
+    assert not torch.allclose(found[2], found[3], atol=1e-3)
 
 
 def test_the_network_is_shown_the_guess_itself(clip: Tensor, guess: Tensor) -> None:
@@ -128,7 +146,8 @@ def test_the_network_is_shown_the_guess_itself(clip: Tensor, guess: Tensor) -> N
         x_t = math.sqrt(a) * (about + residual)
         plate = (about + residual) * (1 - hole)
         with torch.no_grad():
-            return fitted()(x_t, plate, hole, about, torch.tensor([400])) - about
+            found: Tensor = fitted()(x_t, plate, hole, bare(about), torch.tensor([400]))
+        return found - about
 
     assert not torch.allclose(corrected(guess), corrected(guess.flip(-1)), atol=1e-2)
 
@@ -143,8 +162,14 @@ def test_a_shot_s_own_level_and_spread_are_units(clip: Tensor, guess: Tensor) ->
     shifted.gauge = Gauge(GAUGE.mean + shift, GAUGE.deviation, GAUGE.spread)
     shift = shift[None, :, None, None, None]
     with torch.no_grad():
-        first = model(x_t, known, hole, guess, t)
-        moved = (x_t + math.sqrt(a) * shift, (known + shift) * (1 - hole), hole, guess + shift, t)
+        first = model(x_t, known, hole, bare(guess), t)
+        moved = (
+            x_t + math.sqrt(a) * shift,
+            (known + shift) * (1 - hole),
+            hole,
+            bare(guess + shift),
+            t,
+        )
         second = shifted(*moved)
     assert torch.allclose(second, first + shift, atol=1e-3)
 
@@ -156,8 +181,8 @@ def test_each_clip_of_a_batch_has_its_own_noise_level(clip: Tensor, guess: Tenso
     model = fitted()
     twice = [x.expand(2, -1, -1, -1, -1) for x in (x_t, known, hole, guess)]
     with torch.no_grad():
-        both = model(*twice, torch.tensor([3, 900]))
-        alone = [model(x_t, known, hole, guess, torch.tensor([t])) for t in (3, 900)]
+        both = model(*twice[:3], bare(twice[3]), torch.tensor([3, 900]))
+        alone = [model(x_t, known, hole, bare(guess), torch.tensor([t])) for t in (3, 900)]
     # sqrt(alpha-bar) divides at 900: float32 has its seven digits of a hundred.
     assert torch.allclose(both, torch.cat(alone), rtol=1e-4, atol=1e-3)
     assert not torch.allclose(both[0], both[1], atol=1e-2)
@@ -173,7 +198,11 @@ def test_any_size_will_do(
     hole, whole = cut_hole()[part], clip[None][part]
     with torch.no_grad():
         found = fitted()(
-            torch.randn_like(whole), whole * (1 - hole), hole, guess[part], torch.tensor([400])
+            torch.randn_like(whole),
+            whole * (1 - hole),
+            hole,
+            bare(guess[part]),
+            torch.tensor([400]),
         )
     assert found.shape == whole.shape
     assert bool(torch.isfinite(found).all())
@@ -188,8 +217,9 @@ def test_a_cut_changes_nothing_far_from_it(height: int, width: int) -> None:
     hole[..., 3:50, 9:60] = 1.0
     model, t = fitted(), torch.tensor([200])
     with torch.no_grad():
-        whole = model(x_t, known, hole, guess, t)
-        cut = model(*(x[..., :height, :width] for x in (x_t, known, hole, guess)), t)
+        whole = model(x_t, known, hole, bare(guess), t)
+        *part, about = (x[..., :height, :width] for x in (x_t, known, hole, guess))
+        cut = model(*part, bare(about), t)
     assert torch.allclose(cut[..., :20, :20], whole[..., :20, :20], atol=1e-5)
     assert not torch.allclose(cut, whole[..., :height, :width], atol=1e-3)  # near the cut it does
 
@@ -213,12 +243,13 @@ def test_the_network_sees_features_of_unit_size(t: int) -> None:
     x_t = math.sqrt(a) * x_0 + math.sqrt(1 - a) * torch.randn(shape)
     hole = torch.zeros(1, 1, *shape[2:])
     hole[..., 32:] = 1.0
+    memory = torch.cat([x_0.mean(2, keepdim=True), torch.full((1, 1, 1, 64, 64), 0.25)], dim=1)
     model, seen = unfitted(), list[Tensor]()
     model.network.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
     with torch.no_grad():
-        model(x_t, x_0 * (1 - hole), hole, guess, torch.tensor([t]))
+        model(x_t, x_0 * (1 - hole), hole, Hint(guess, memory), torch.tensor([t]))
     assert seen[0].shape == (1, INPUTS, *shape[2:])
-    left, right = seen[0].double().split(32, -1)
+    left, right = seen[0].double().chunk(2, -1)
     noisy, known, shown = (slice(3 * i, 3 * i + 3) for i in range(3))
     assert not left[:, noisy].any()
     assert not right[:, known].any()
@@ -227,6 +258,9 @@ def test_the_network_sees_features_of_unit_size(t: int) -> None:
         assert float(part.mean()) == pytest.approx(0.0, abs=0.05)
     assert (float(left[:, 9].max()), float(right[:, 9].min())) == (0.0, 1.0)
     assert bool((seen[0][:, 10] == 1.0).all())
+    expected = (memory[:, :3] - guess) * 0.25 / SPREAD
+    assert torch.allclose(seen[0][:, 11:14], expected, atol=1e-5)
+    assert bool((seen[0][:, 14] == 0.25).all())
 
 
 @pytest.mark.parametrize("kernel", [(1, 1, 1), (1, 3, 3), (3, 3, 3)])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -12,6 +11,7 @@ import torch
 from torch import Tensor
 
 from infusion_engine.diffusion.denoise import Denoiser
+from infusion_engine.diffusion.hint import Hint
 from infusion_engine.diffusion.interval import (
     Interval,
     intervals,
@@ -19,7 +19,7 @@ from infusion_engine.diffusion.interval import (
     top_timestep,
 )
 from infusion_engine.diffusion.sample import NoiseSource, Scene, noised, sample_interval
-from infusion_engine.diffusion.schedule import T, alpha_bar, log_snr, sigma
+from infusion_engine.diffusion.schedule import T, alpha_bar, log_snr, posterior, sigma
 from infusion_engine.settings import Sampler, Spacing
 
 SHAPE = (3, 6, 24, 24)
@@ -42,8 +42,9 @@ def gain(t: int, deviation: float) -> float:
 def gaussian(deviation: float) -> Denoiser:
     """E[x_0 | x_t] for x_0 ~ N(guess, deviation^2) at every voxel."""
 
-    def oracle(x_t: Tensor, conditioning: Tensor, hole: Tensor, guess: Tensor, t: Tensor) -> Tensor:
-        return guess + gain(int(t), deviation) * (x_t - math.sqrt(alpha_bar(int(t))) * guess)
+    def oracle(x_t: Tensor, conditioning: Tensor, hole: Tensor, hint: Hint, t: Tensor) -> Tensor:
+        missing = x_t - math.sqrt(alpha_bar(int(t))) * hint.guess
+        return hint.guess + gain(int(t), deviation) * missing
 
     return oracle
 
@@ -54,16 +55,23 @@ gaussian_oracle = gaussian(DEVIATION)
 def truth_oracle(truth: Tensor) -> Denoiser:
     """Knows the answer."""
 
-    def oracle(x_t: Tensor, conditioning: Tensor, hole: Tensor, guess: Tensor, t: Tensor) -> Tensor:
+    def oracle(x_t: Tensor, conditioning: Tensor, hole: Tensor, hint: Hint, t: Tensor) -> Tensor:
         return truth[None]
 
     return oracle
 
 
+def no_memory(like: Tensor) -> Tensor:
+    """No frame saw anything: (4, 1, H, W)."""
+    return torch.zeros(4, 1, *like.shape[2:])
+
+
 def open_scene(shape: tuple[int, ...] = SHAPE) -> Scene:
     """Nothing is known and any value is possible; the guess is the mean."""
     guess = torch.full(shape, MEAN)
-    return Scene(torch.zeros(shape), torch.ones(1, *shape[1:]), -math.inf, math.inf, guess)
+    return Scene(
+        torch.zeros(shape), torch.ones(1, *shape[1:]), -math.inf, math.inf, guess, no_memory(guess)
+    )
 
 
 def half_known() -> tuple[Tensor, Scene]:
@@ -73,7 +81,8 @@ def half_known() -> tuple[Tensor, Scene]:
     truth[0, 0, 0, 0], truth[0, 0, 0, 1] = -1.0, 1.0
     hole = torch.zeros(1, 2, 8, 8)
     hole[..., 4:] = 1.0
-    return truth, Scene(truth * (1 - hole), hole, -1.0, 1.0, torch.zeros_like(truth))
+    guess = torch.zeros_like(truth)
+    return truth, Scene(truth * (1 - hole), hole, -1.0, 1.0, guess, no_memory(guess))
 
 
 def chain(
@@ -93,6 +102,21 @@ def chain(
             on_step=ignore,
         )
     return result
+
+
+def walked(timesteps: tuple[int, ...], sampler: Sampler, source: NoiseSource) -> Tensor:
+    """The Gaussian's sample at t = 100, from the same start whatever the source."""
+    x_t = noised(open_scene(), SOURCE, timesteps[0])
+    return sample_interval(
+        gaussian_oracle,
+        x_t,
+        open_scene(),
+        timesteps=timesteps,
+        then=100,
+        sampler=sampler,
+        source=source,
+        on_step=ignore,
+    )[0]
 
 
 def variance_by_hand(
@@ -205,19 +229,21 @@ def test_a_level_begins_with_its_guess_and_the_plate() -> None:
     assert torch.allclose(clean[..., 4:], torch.tensor(5.0), atol=1e-5)
 
 
-def test_an_interval_s_first_multistep_step_is_ancestral() -> None:
-    """It looks back on no other interval: a run that goes on from the cache has none to look at."""
-    run: Callable[[Sampler], Tensor] = lambda sampler: sample_interval(  # noqa: E731
-        gaussian_oracle,
-        SOURCE.at(700, torch.zeros(SHAPE)),
-        open_scene(),
-        timesteps=(700,),
-        then=400,
-        sampler=sampler,
-        source=SOURCE,
-        on_step=ignore,
-    )[0]
-    assert torch.equal(run(Sampler.MULTISTEP), run(Sampler.ANCESTRAL))
+def test_multistep_leans_on_the_change_of_x_0_by_the_ratio_of_strides() -> None:
+    """An interval's first step is ancestral; a later one reaches half its stride further."""
+    at_700 = noised(open_scene(), SOURCE, 700)
+    steps = {k: walked((700, 600), k, SOURCE) for k in (Sampler.MULTISTEP, Sampler.ANCESTRAL)}
+    once = posterior(700, 600)
+    x_0 = gain(700, DEVIATION) * (at_700 - math.sqrt(alpha_bar(700)) * MEAN) + MEAN
+    at_600 = once.x_0_weight * x_0 + once.x_t_weight * at_700
+    at_600 = at_600 + once.deviation * SOURCE.at(600, at_700)
+    change = gain(600, DEVIATION) * (at_600 - math.sqrt(alpha_bar(600)) * MEAN) + MEAN - x_0
+    ratio = (log_snr(100) - log_snr(600)) / (log_snr(600) - log_snr(700))  # 2.8
+    lean = posterior(600, 100).x_0_weight * 0.5 * ratio * change
+    found = steps[Sampler.MULTISTEP] - steps[Sampler.ANCESTRAL]
+    assert torch.allclose(found, lean, atol=1e-4)
+    first = [walked((700,), sampler, SOURCE) for sampler in steps]
+    assert torch.equal(*first)
 
 
 @pytest.mark.parametrize("sampler", list(Sampler))
@@ -242,33 +268,13 @@ def test_an_oracle_recovers_the_truth(span: Interval, sampler: Sampler) -> None:
     assert torch.equal(x_0, truth)
 
 
-def test_an_oracle_s_interval_ends_at_its_own_noise_level() -> None:
-    """From q(x_t | x_0) an interval arrives at q(x_s | x_0), s being the next one's first."""
-    truth = torch.full(SHAPE, 0.8)
-    a_t, a_s = alpha_bar(549), alpha_bar(499)
-    x_t = math.sqrt(a_t) * truth + math.sqrt(1 - a_t) * SOURCE.at(549, truth)
-    x_s, _ = sample_interval(
-        truth_oracle(truth),
-        x_t,
-        open_scene(),
-        timesteps=tuple(range(549, 499, -1)),
-        then=499,
-        sampler=Sampler.ANCESTRAL,
-        source=SOURCE,
-        on_step=ignore,
-    )
-    rest = (x_s - math.sqrt(a_s) * truth).double()
-    assert float(rest.mean()) == pytest.approx(0.0, abs=4 * ((1 - a_s) / COUNT) ** 0.5)
-    assert float(rest.var()) == pytest.approx(1 - a_s, rel=4 * (2 / COUNT) ** 0.5)
-
-
 @pytest.mark.parametrize("sampler", list(Sampler))
 def test_known_voxels_come_out_bit_identical(sampler: Sampler) -> None:
     """Whatever the denoiser says of them, NaN included."""
     _, scene = half_known()
     known = ~scene.hole.bool().expand_as(scene.x_0)
 
-    def wrong(x_t: Tensor, conditioning: Tensor, hole: Tensor, guess: Tensor, t: Tensor) -> Tensor:
+    def wrong(x_t: Tensor, conditioning: Tensor, hole: Tensor, hint: Hint, t: Tensor) -> Tensor:
         return torch.where(hole > 0, x_t, torch.nan)
 
     result = chain(wrong, scene, intervals(2, Spacing.LOG_SNR), 3, sampler)
@@ -289,17 +295,16 @@ def test_prediction_is_clipped_at_the_known_range(lowest: float, highest: float)
 
 
 def test_the_denoiser_is_asked_as_it_was_trained() -> None:
-    """It sees plate, hole and guess as they are, in a batch of one, and the timesteps in turn."""
+    """It sees plate, hole and hint as they are, in a batch of one, and the timesteps in turn."""
     truth, scene = half_known()
-    scene = replace(scene, guess=torch.randn_like(truth))
+    scene = replace(scene, guess=torch.randn_like(truth), memory=torch.rand(4, 1, 8, 8))
     asked: list[int] = []
 
-    def watching(
-        x_t: Tensor, conditioning: Tensor, hole: Tensor, guess: Tensor, t: Tensor
-    ) -> Tensor:
+    def watching(x_t: Tensor, conditioning: Tensor, hole: Tensor, hint: Hint, t: Tensor) -> Tensor:
         assert torch.equal(conditioning, scene.x_0[None])
         assert torch.equal(hole, scene.hole[None])
-        assert torch.equal(guess, scene.guess[None])
+        assert torch.equal(hint.guess, scene.guess[None])
+        assert torch.equal(hint.memory, scene.memory[None])
         assert x_t.shape == (1, *truth.shape)
         asked.append(int(t))
         return truth[None]
@@ -327,18 +332,12 @@ def test_where_a_chain_is_cut_changes_nothing() -> None:
     assert torch.equal(whole, cut)
 
 
-@pytest.mark.parametrize(
-    "another",
-    [
-        NoiseSource(seed=8, take=0),
-        NoiseSource(seed=7, take=1),
-        NoiseSource(seed=7, take=0, level=1),
-    ],
-)
-def test_seed_take_and_level_choose_the_noise(another: NoiseSource) -> None:
+@pytest.mark.parametrize("change", [{"seed": 8}, {"take": 1}, {"level": 1}])
+def test_seed_take_and_level_choose_the_noise(change: dict[str, int]) -> None:
     """The same source twice gives the same field, another one an unrelated one."""
     like = torch.zeros(SHAPE)
-    first, again, other = SOURCE.at(10, like), SOURCE.at(10, like), another.at(10, like)
+    another = replace(SOURCE, **change)
+    first, again, other = (source.at(10, like) for source in (SOURCE, SOURCE, another))
     assert torch.equal(first, again)
     assert abs(float((first * other).mean())) < 4 / COUNT**0.5
 
@@ -349,18 +348,10 @@ def test_seed_take_and_level_choose_the_noise(another: NoiseSource) -> None:
 )
 def test_only_ddim_adds_no_noise(sampler: Sampler, noisy: bool) -> None:
     """Two sources, one start: DDIM ends in the same sample, the others in two."""
-    x_t = SOURCE.at(999, torch.zeros(SHAPE))
-    run: Callable[[NoiseSource], Tensor] = lambda source: sample_interval(  # noqa: E731
-        gaussian_oracle,
-        x_t,
-        open_scene(),
-        timesteps=(999, 700, 400),
-        then=100,
-        sampler=sampler,
-        source=source,
-        on_step=ignore,
-    )[0]
-    assert torch.equal(run(SOURCE), run(NoiseSource(seed=8, take=0))) is not noisy
+    first, second = (
+        walked((999, 700, 400), sampler, source) for source in (SOURCE, NoiseSource(seed=8, take=0))
+    )
+    assert torch.equal(first, second) is not noisy
 
 
 @pytest.mark.parametrize("corner", [(0, 0), (3, 0), (0, 5), (7, 9)])
@@ -392,12 +383,14 @@ def test_sampling_a_box_equals_sampling_the_whole_there(sampler: Sampler) -> Non
             on_step=ignore,
         )
 
-    scene = Scene(truth * (1 - hole), hole, -1.0, 1.0, torch.rand(truth.shape))
+    guess = torch.rand(truth.shape)
+    scene = Scene(truth * (1 - hole), hole, -1.0, 1.0, guess, no_memory(guess))
     box = replace(
         scene,
         x_0=scene.x_0[..., rows, columns],
         hole=hole[..., rows, columns],
-        guess=scene.guess[..., rows, columns],
+        guess=guess[..., rows, columns],
+        memory=scene.memory[..., rows, columns],
         corner=(rows.start, columns.start),
     )
     for of_box, of_whole in zip(sampled(box), sampled(scene), strict=True):

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from infusion_engine.diffusion.hint import Hint, bare
 from infusion_engine.diffusion.unet import PublishedUNet, TimeEmbedding
 
 
@@ -24,7 +25,7 @@ def respond(net: PublishedUNet, x_t: Tensor) -> Tensor:
     """The output for x_t alone, (1, 3, T, H, W)."""
     rest = torch.zeros_like(x_t)
     with torch.no_grad():
-        out: Tensor = net(x_t, rest, rest[:, :1], rest, torch.zeros(1, dtype=torch.int64))
+        out: Tensor = net(x_t, rest, rest[:, :1], bare(rest), torch.zeros(1, dtype=torch.int64))
     return out
 
 
@@ -90,10 +91,13 @@ def test_each_clip_of_a_batch_has_its_own_time() -> None:
     torch.manual_seed(0)
     net = PublishedUNet(channels=4)
     x = torch.randn(1, 3, 2, 8, 8).expand(2, -1, -1, -1, -1)
-    both = net(x, x, x[:, :1], x, torch.tensor([3, 900]))
-    alone = [net(x[:1], x[:1], x[:1, :1], x[:1], torch.tensor([t])) for t in (3, 900)]
+    both = net(x, x, x[:, :1], bare(x), torch.tensor([3, 900]))
+    alone = [net(x[:1], x[:1], x[:1, :1], bare(x[:1]), torch.tensor([t])) for t in (3, 900)]
     assert torch.allclose(both, torch.cat(alone), atol=1e-6)
     assert not torch.allclose(both[0], both[1], atol=1e-4)
+
+
+NOTHING = bare(torch.zeros(1, 3, 2, 8, 8))
 
 
 def asked() -> tuple[PublishedUNet, dict[str, Tensor], Tensor]:
@@ -104,24 +108,45 @@ def asked() -> tuple[PublishedUNet, dict[str, Tensor], Tensor]:
         "x_t": torch.randn(1, 3, 2, 8, 8),
         "conditioning": torch.randn(1, 3, 2, 8, 8),
         "hole": torch.zeros(1, 1, 2, 8, 8),
-        "guess": torch.randn(1, 3, 2, 8, 8),
     }
     return net, inputs, torch.tensor([500])
+
+
+@pytest.mark.parametrize(("height", "width"), [(8, 8), (9, 8), (13, 22), (1, 1)])
+def test_any_size_will_do(height: int, width: int) -> None:
+    """What is added to come to whole multiples of 8 is missing pixels without noise."""
+    torch.manual_seed(0)
+    net, t = PublishedUNet(channels=4), torch.tensor([500])
+    x_t, known = torch.randn(2, 1, 3, 2, height, width)
+    hole = torch.zeros(1, 1, 2, height, width)
+    larger = [
+        torch.zeros(1, 3, 2, 16, 24),
+        torch.zeros(1, 3, 2, 16, 24),
+        torch.ones(1, 1, 2, 16, 24),
+    ]
+    for whole, part in zip(larger, (x_t, known, hole), strict=True):
+        whole[..., :height, :width] = part
+    rows, columns = -(-height // 8) * 8, -(-width // 8) * 8
+    cut = [whole[..., :rows, :columns] for whole in larger]
+    with torch.no_grad():
+        found = net(x_t, known, hole, bare(x_t), t)
+        expected = net(*cut, bare(cut[0]), t)[..., :height, :width]
+    assert found.shape == x_t.shape
+    assert torch.allclose(found, expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("changed", ["x_t", "conditioning", "hole"])
 def test_every_input_has_a_say(changed: str) -> None:
     """Noisy clip, conditioning and hole are told apart."""
     net, inputs, t = asked()
-    before = net(**inputs, t=t)
+    before = net(**inputs, hint=NOTHING, t=t)
     assert before.shape == (1, 3, 2, 8, 8)
     inputs[changed] = inputs[changed] + 1.0
-    assert not torch.allclose(net(**inputs, t=t), before, atol=1e-4)
+    assert not torch.allclose(net(**inputs, hint=NOTHING, t=t), before, atol=1e-4)
 
 
-def test_the_guess_has_no_say() -> None:
-    """The paper knows no guess: not even one that is no number changes a bit."""
+def test_the_hint_has_no_say() -> None:
+    """The paper knows none: not even one that is no number changes a bit."""
     net, inputs, t = asked()
-    before = net(**inputs, t=t)
-    inputs["guess"] = torch.full_like(inputs["guess"], math.nan)
-    assert torch.equal(net(**inputs, t=t), before)
+    blind = Hint(*(torch.full_like(v, math.nan) for v in (NOTHING.guess, NOTHING.memory)))
+    assert torch.equal(net(**inputs, hint=blind, t=t), net(**inputs, hint=NOTHING, t=t))
