@@ -28,5 +28,6 @@ def remembered(x_0: Tensor, seen: Tensor) -> Tensor:
         frames.
     """
     count = seen.sum(-3, keepdim=True)
-    mean = (x_0 * seen).sum(-3, keepdim=True) / count.clamp(min=1.0)
+    total = torch.where(seen > 0.0, x_0, 0.0).sum(-3, keepdim=True)
+    mean = total / count.clamp(min=1.0)
     return torch.cat([mean, count / (count + _HALF_TRUSTED)], dim=-4)
