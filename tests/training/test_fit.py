@@ -14,7 +14,6 @@ from torch import Tensor, nn
 
 from infusion_engine.diffusion.denoise import Model, build, initialise, load_state, state_of
 from infusion_engine.diffusion.hint import Hint
-from infusion_engine.diffusion.hint import Hint
 from infusion_engine.diffusion.interval import Interval, intervals
 from infusion_engine.diffusion.pyramid import PyramidLevel
 from infusion_engine.diffusion.residual import Convolution, Gauge, ResidualDenoiser

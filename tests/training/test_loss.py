@@ -10,7 +10,6 @@ from torch import Tensor
 
 from infusion_engine.diffusion.denoise import Model
 from infusion_engine.diffusion.hint import Hint
-from infusion_engine.diffusion.hint import Hint
 from infusion_engine.diffusion.interval import Interval
 from infusion_engine.diffusion.pyramid import PyramidLevel
 from infusion_engine.diffusion.residual import Gauge, ResidualDenoiser

@@ -187,25 +187,6 @@ def test_a_window_may_be_longer_and_larger_than_the_clip() -> None:
     assert out.sum() == 9 * 4
 
 
-def test_a_shifted_matte_goes_on_before_and_after_the_window() -> None:
-    """In the window it is what it would be without; all of it is one longer cut of the shot."""
-    hole, backwards = an_l(), set()
-    for seed in range(30):
-        size = {"frames": 2, "height": 41, "width": 41}
-        short = shifted_matte(np.random.default_rng(seed), hole, **size)
-        whole = shifted_matte(np.random.default_rng(seed), hole, before=2, after=1, **size)
-        assert whole.shape == (5, 41, 41)
-        assert np.array_equal(whole[2:4], short)
-        found = [
-            flips
-            for flips in product((False, True), repeat=3)
-            if _is_cut(np.flip(whole, tuple(axis for axis in range(3) if flips[axis])), hole)
-        ]
-        assert found, f"seed {seed}"
-        backwards.update(flips[0] for flips in found)
-    assert backwards == {False, True}
-
-
 @pytest.mark.parametrize("frames", [1, 4])
 def test_an_occluder_can_become_a_tensor(frames: int) -> None:
     """However it was mirrored, no stride is negative: torch would refuse it."""

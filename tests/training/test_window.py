@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from infusion_engine.diffusion.guess import smooth_guess
-from infusion_engine.diffusion.hint import Hint
 from infusion_engine.diffusion.interval import Interval, intervals
 from infusion_engine.diffusion.memory import remembered
 from infusion_engine.diffusion.pyramid import PyramidLevel, doubled, halved, levels
@@ -181,36 +180,6 @@ def test_the_hint_is_blind_to_the_occluder() -> None:
         assert torch.equal(altered.hint.guess, window.hint.guess)
         assert torch.equal(altered.hint.memory, window.hint.memory)
         assert torch.equal(altered.conditioning, window.conditioning)
-
-
-def test_the_memory_is_of_the_window_s_own_place() -> None:
-    """Where nothing moves it says what stands there, in mirrored crops too; no frame, no trust."""
-    still = torch.randn(3, 1, *SHAPE[1:], generator=torch.Generator().manual_seed(0))
-    ground = ground_of(still.expand(3, *SHAPE), matte())
-    trusted = 0
-    for step in range(20):
-        window = draw(DRAFT, ground, step=step)
-        mean, weight = window.hint.memory[:, :3], window.hint.memory[:, 3:]
-        there = (weight > 0.0).expand_as(mean)
-        assert torch.allclose(mean[there], window.x_0[:, :, :1][there])
-        # What the window itself shows of a pixel, the memory has seen.
-        assert bool((weight[(window.hole == 0.0).any(2, keepdim=True)] > 0.0).all())
-        # The matte stands still, and so does what is drawn of it.
-        assert not weight[(window.hole == 1.0).all(2, keepdim=True)].any()
-        trusted += int(there.sum())
-    assert trusted > 0
-
-
-def test_the_memory_reaches_beyond_the_window() -> None:
-    """What other frames of the shot show has a say, and what the occluder hides there has none."""
-    settings = replace(DRAFT, crop_pixels=0, window_frames=2, batch=1)
-    frames = torch.arange(6.0)[None, :, None, None].expand(3, *SHAPE)
-    window = draw(settings, ground_of(frames, matte()))
-    assert window.x_t.shape[2] == 2
-    mean, weight = window.hint.memory[:, :3], window.hint.memory[:, 3:]
-    # Neither moves: a pixel is seen in all six frames or in none.
-    assert {round(float(v), 4) for v in weight.unique()} == {0.0, round(6 / 14, 4)}
-    assert bool((mean[(weight > 0.0).expand_as(mean)] == 2.5).all())
 
 
 def test_a_finer_level_s_guess_is_the_clip_without_its_detail() -> None:
