@@ -279,6 +279,18 @@ def test_a_finer_level_adds_detail_to_the_coarser(tmp_path: Path) -> None:
     assert 0.0 < added.std() < 0.2 * enlarged[hole].std()
 
 
+def test_a_finer_level_s_fit_goes_on_from_the_coarser_one_s(tmp_path: Path) -> None:
+    """Weights that were fitted otherwise at the coarsest level are others at the finer one."""
+    found = []
+    for steps in (1, 2):
+        settings = replace(TINY, steps_per_interval=steps)
+        stopped(tmp_path, 3, settings=settings)
+        entry = store(tmp_path).load(Kind.FIT, chain(settings)[2].fit.key)
+        assert entry is not None
+        found.append(entry.tensors["model.weights.network.stem.weight"])
+    assert not np.array_equal(*found)
+
+
 def test_what_is_kept_between_intervals_is_at_the_next_one_s_noise_level(tmp_path: Path) -> None:
     """A sample is x_t where the next interval begins, its known voxels noisy like all others."""
     sample, shot = kept_sample(tmp_path, 0, settings=FLAT), source()
