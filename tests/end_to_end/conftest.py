@@ -22,10 +22,11 @@ import pytest
 HEIGHT, WIDTH = 40, 48
 FRAMES = range(1001, 1006)
 TINY = (
-    *("intervals=3", "steps_per_interval=2", "sampling_steps=2", "channels=8"),
-    *("crop_pixels=16", "window_frames=4", "context_pixels=12"),
+    *("intervals=2", "steps_per_interval=2", "sampling_steps=2", "channels=8"),
+    *("detail_intervals=1", "detail_steps_per_interval=2", "detail_sampling_steps=2"),
+    *("coarsest_hole_pixels=6", "crop_pixels=16", "window_frames=4", "context_pixels=12"),
 )
-"""Settings under which a whole run takes a moment."""
+"""Settings under which a whole run takes a moment: two intervals at half the size, then one."""
 
 PATIENCE = 120.0  # seconds for anything at all: long before this something is wrong
 

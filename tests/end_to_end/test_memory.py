@@ -55,7 +55,10 @@ def test_memory_does_not_grow_with_the_frames(tmp_path: Path) -> None:
     write_frames(tmp_path / "plate")
     peaks = []
     for frames in (FEW, MANY):
-        settings = ("intervals=1", "steps_per_interval=1", "sampling_steps=1", "channels=8")
+        settings = (
+            *("intervals=1", "steps_per_interval=1", "sampling_steps=1", "channels=8"),
+            "context_pixels=16",  # the region is held for all frames
+        )
         run = subprocess.run(
             [
                 *(sys.executable, "-c", PROGRAM, str(tmp_path / "plate"), "--frames"),

@@ -253,4 +253,5 @@ def test_what_matters_never_hits(
     """One known bit, one matte pixel, one number of the method: all is fitted anew."""
     shot = exr_shot(tmp_path, change)
     outcome = render(*shot.arguments(tmp_path / "out", undisturbed.cache, *more))
-    assert (outcome.code, outcome.hits, outcome.fitted) == (0, [], [0, 1, 2])
+    # A larger hole is halved once more, and has an interval more.
+    assert (outcome.code, outcome.hits, outcome.fitted[:3]) == (0, [], [0, 1, 2])

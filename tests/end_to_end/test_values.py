@@ -108,7 +108,8 @@ def test_nothing_under_the_matte_leaks(
     """
     wholesome = exr_shot(tmp_path / "wholesome")
     expected = render(*wholesome.arguments(tmp_path / "a", tmp_path / "a-cache", *more))
-    assert expected.fitted == [0, 1, 2], expected.message
+    # A larger hole is halved once more, and has an interval more.
+    assert expected.fitted[:3] == [0, 1, 2], expected.message
     keys = {path.name for path in (tmp_path / "a-cache").glob("*/*/")}
 
     for name, value in POISONS.items():
@@ -116,7 +117,7 @@ def test_nothing_under_the_matte_leaks(
         out, cache = tmp_path / f"{name}-out", tmp_path / f"{name}-cache"
         outcome = render(*shot.arguments(out, cache, *more))
 
-        assert (outcome.code, outcome.fitted) == (0, [0, 1, 2]), outcome.message
+        assert (outcome.code, outcome.fitted) == (0, expected.fitted), outcome.message
         assert {path.name for path in cache.glob("*/*/")} == keys
         for frame in wholesome.mattes:
             one = channels(tmp_path / f"a/fire.{frame}.exr")
