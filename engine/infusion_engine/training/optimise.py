@@ -1,8 +1,8 @@
 """Optimisers: Muon for the convolutions' matrices, Adam for all else; or Adam alone, as published.
 
 Muon (Jordan et al. 2024) steps along the nearest orthogonal matrix to the momentum. On this
-project's small networks it reaches in a fit's few hundred steps what Adam does not reach in twice
-as many (docs/decisions/coarse-to-fine.md).
+project's small networks it gets further than Adam in the same few hundred steps
+(docs/decisions/coarse-to-fine.md).
 """
 
 from __future__ import annotations
