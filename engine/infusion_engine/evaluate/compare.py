@@ -1,20 +1,25 @@
-"""Reads a result, the truth and the matte frame by frame and gathers the figures."""
+"""Reads results, the truth and the matte frame by frame and gathers every figure asked for."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from infusion_engine.errors import FrameError, InputError, SequenceError
-from infusion_engine.evaluate.figures import Figures, Tally, largest_difference
-from infusion_engine.media.channels import Found, choose_view, find_channel, find_colour
+from infusion_engine.evaluate.figures import Figures, Tally, Values, largest_difference
+from infusion_engine.evaluate.patches import PatchTally, centre_count
+from infusion_engine.evaluate.protocol import ProtocolFigures, ProtocolTally
+from infusion_engine.evaluate.result import Result
+from infusion_engine.evaluate.takes import TakeFigures, TakeTally
 from infusion_engine.media.display import to_display
-from infusion_engine.media.frame_range import FrameRange
-from infusion_engine.media.image_io import FrameHeader, read_channels, read_header
-from infusion_engine.media.sequence import FileSequence, find_sequence
+from infusion_engine.media.sequence import find_sequence
 from infusion_engine.media.shot import Shot, open_shot
 from infusion_node.wire.job import RenderJob
+
+if TYPE_CHECKING:
+    from infusion_engine.evaluate.frechet import FrechetFigures, FrechetTally
+    from infusion_engine.evaluate.perceptual import PerceptualFigures, PerceptualTally
 
 
 @dataclass(frozen=True)
@@ -27,8 +32,10 @@ class Comparison:
     """The same frames as they should be."""
     matte: str | None
     """What was replaced; None takes a channel of the truth."""
+    takes: tuple[str, ...] = ()
+    """Other takes of the same frames, to tell how takes differ."""
     layer: str | None = None
-    """Layer of the result that holds the fill; None takes its own R, G, B."""
+    """Layer of result and takes that holds the fill; None takes their own R, G, B."""
     matte_channel: str | None = None
     """Channel of the matte; None means `A`, else the only channel, else `R`."""
     matte_invert: bool = False
@@ -37,17 +44,48 @@ class Comparison:
     """Inclusive frame range; None takes all of the result."""
     view: str | None = None
     """View of stereo or multi-view files."""
+    weights: Path | None = None
+    """Folder with the weights of `squeezenet`; None leaves the perceptual figures out."""
+    features: Path | None = None
+    """Network for the Frechet distance as TorchScript; None leaves it out."""
+    feature_frames: int = 16
+    """Frames in one of that network's windows, 1 or more."""
 
 
-def compare(comparison: Comparison) -> Figures:
+@dataclass(frozen=True)
+class Report:
+    """Every figure of one comparison, by family; None for a family that was not asked for."""
+
+    figures: Figures
+    """Likeness, detail and motion, and what changed outside."""
+    protocol: ProtocolFigures
+    """PSNR and SSIM in 8 bits."""
+    swd3d: float | None
+    """Sliced Wasserstein distance of space-time patches, x1000. None where no patch fits."""
+    perceptual: PerceptualFigures | None
+    """Distances by SqueezeNet."""
+    frechet: FrechetFigures | None
+    """Frechet video distance."""
+    takes: TakeFigures | None
+    """How takes differ; there are two or more."""
+
+
+def compare(comparison: Comparison) -> Report:
     """The figures of the result's frames against the truth's.
 
+    Frames are read one after the other and not kept; mattes are read twice, because the patches of
+    `swd3d` are drawn from all there are.
+
     Raises:
-        InputError: frames are missing, sizes or kinds of pixels differ, or the layer is not there.
-        UsageError: the frame range or the view makes no sense.
+        InputError: frames are missing, sizes or kinds of pixels differ, the layer is not there, or
+            weights or network cannot be used.
+        UsageError: the frame range, the view or the length of a window makes no sense.
     """
-    result = find_sequence(comparison.result)
-    frames = _frames(comparison, result)
+    result, *others = (
+        Result(find_sequence(path), comparison.layer, comparison.view)
+        for path in (comparison.result, *comparison.takes)
+    )
+    frames = result.frames(comparison.frames)
     truth = open_shot(
         RenderJob(
             plate=comparison.truth,
@@ -59,85 +97,49 @@ def compare(comparison: Comparison) -> Figures:
             view=comparison.view,
         )
     )
-    tally = Tally()
+    for take in others:
+        take.check_holds(truth.frames)
+    perceptual, frechet = _networks(comparison)
+    tally, protocol, together = Tally(), ProtocolTally(), TakeTally()
+    patches = PatchTally([centre_count(truth.read_matte(frame) > 0) for frame in truth.frames])
     for frame in truth.frames:
         hole = truth.read_matte(frame) > 0
         true = truth.read_plate(frame).pixels
-        filled = _result_pixels(result, frame, truth, comparison)
-        tally.add(
-            to_display(filled, truth.transfer),
-            to_display(true, truth.transfer),
-            hole,
-            outside=largest_difference(filled, true, ~hole),
-        )
-    return tally.figures()
+        filled = result.read(frame, truth)
+        outside = largest_difference(filled, true, ~hole)
+        a, b = to_display(filled, truth.transfer), to_display(true, truth.transfer)
+        tally.add(a, b, hole, outside=outside)
+        for one in (protocol, patches, perceptual, frechet):
+            if one is not None:
+                one.add(a, b, hole)
+        if others:
+            together.add(_all_takes(a, others, frame, truth), b, hole)
+    return Report(
+        figures=tally.figures(),
+        protocol=protocol.figures(),
+        swd3d=patches.distance(),
+        perceptual=None if perceptual is None else perceptual.figures(),
+        frechet=None if frechet is None else frechet.figures(),
+        takes=together.figures() if others else None,
+    )
 
 
-def _frames(comparison: Comparison, result: FileSequence) -> FrameRange | None:
-    """The frames to compare; None where the result is a lone file without a number.
-
-    Raises:
-        SequenceError: the result lacks one of them.
-    """
-    if result.is_still:
-        return None if comparison.frames is None else FrameRange.parse(comparison.frames)
-    there = FrameRange(result.frames[0], result.frames[-1])
-    frames = there if comparison.frames is None else FrameRange.parse(comparison.frames)
-    missing = [frame for frame in frames if frame not in set(result.frames)]
-    if missing:
-        raise SequenceError(
-            f"{result.path(missing[0])} is missing: frames {frames} of the result were expected.",
-            remedy="Render it, or choose other frames with --frames.",
-        )
-    return frames
+def _all_takes(first: Values, others: list[Result], frame: int, truth: Shot) -> Iterator[Values]:
+    """Display values (H, W, 3) of one frame of each take, read as they are asked for."""
+    yield first
+    for take in others:
+        yield to_display(take.read(frame, truth), truth.transfer)
 
 
-def _result_pixels(
-    result: FileSequence, frame: int, truth: Shot, comparison: Comparison
-) -> np.ndarray:
-    """(H, W, 3) of the result on the truth's canvas, in the result's own type.
+def _networks(comparison: Comparison) -> tuple[PerceptualTally | None, FrechetTally | None]:
+    """What needs torch, which takes seconds to import: nothing of it where nobody asks."""
+    perceptual, frechet = None, None
+    if comparison.weights is not None:
+        from infusion_engine.evaluate.perceptual import PerceptualTally  # noqa: PLC0415
 
-    Raises:
-        FrameError: the file is damaged, or holds another picture or kind of pixels.
-        InputError: the layer is not in it.
-    """
-    header = read_header(result.path(frame))
-    found = _colour(header, comparison)
-    part = header.parts[found.part]
-    window = truth.header(frame).parts[truth.part].data_window
-    if part.display_window != truth.display_window or window.union(part.data_window) != (
-        part.data_window
-    ):
-        raise FrameError(
-            f"{header.path} is {part.display_window} with pixels in {part.data_window}; the truth "
-            f"is {truth.display_window} with pixels in {window}.",
-            remedy="Compare frames of one size.",
-        )
-    stored = read_channels(header, part=found.part, names=found.names)
-    if stored.dtype.kind != truth.pixel_type.dtype.kind:
-        raise FrameError(
-            f"{header.path} stores {stored.dtype} and the truth {truth.pixel_type.value}: "
-            "scene-linear and display-referred values cannot be compared.",
-            remedy="Compare frames of one kind.",
-        )
-    pixels = np.zeros((truth.canvas.height, truth.canvas.width, 3), stored.dtype)
-    inside = part.data_window.intersection(truth.canvas)
-    pixels[inside.slices(truth.canvas)] = stored[inside.slices(part.data_window)]
-    return pixels
+        perceptual = PerceptualTally(comparison.weights)
+    if comparison.features is not None:
+        from infusion_engine.evaluate.frechet import FrechetTally  # noqa: PLC0415
 
-
-def _colour(header: FrameHeader, comparison: Comparison) -> Found:
-    """Part and channels of the fill."""
-    view = choose_view(header, comparison.view)
-    if comparison.layer is None:
-        return find_colour(header, view)
-    found = [find_channel(header, view, f"{comparison.layer}.{c}") for c in "RGB"]
-    parts = {channel.part for channel in found if channel is not None}
-    names = [name for channel in found if channel is not None for name in channel.names]
-    if None in found or len(parts) != 1:
-        held = ", ".join(name for part in header.parts for name in part.names)
-        raise InputError(
-            f"{header.path} has no layer '{comparison.layer}' (its channels: {held}).",
-            remedy="Name the layer that was rendered, or leave --layer out for the file's own RGB.",
-        )
-    return Found(parts.pop(), tuple(names))
+        frechet = FrechetTally(comparison.features, comparison.feature_frames)
+    return perceptual, frechet

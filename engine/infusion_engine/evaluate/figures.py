@@ -1,6 +1,7 @@
 """The figures that say how good a fill is, gathered frame by frame so that memory stays flat.
 
     psnr_hole   how near the fill is to the truth, in dB over the hole   more is better
+    psnr_full   the same over whole frames, the known pixels too         more is better
     detail      spatial gradient energy in the hole, fill over truth     1 is right, less is blur
     motion      temporal gradient energy in the hole, fill over truth    1 is right, less is frozen
     outside     largest difference outside it, in the files' own values  must be 0
@@ -39,6 +40,8 @@ class Figures:
     """Pixels of the hole over all frames."""
     psnr_hole: float | None
     """dB over the hole, display values, peak 1; at most 120. None without a hole."""
+    psnr_full: float | None
+    """dB over all pixels of all frames, peak 1; at most 120. None without a frame."""
     detail: float | None
     """Spatial gradient energy in the hole, result / truth. None where the truth has none."""
     motion: float | None
@@ -61,7 +64,8 @@ class Tally:
     def __init__(self) -> None:
         self._frames = 0
         self._hole_pixels = 0
-        self._squared = 0.0
+        self._pixels = 0
+        self._squared, self._squared_hole = 0.0, 0.0
         self._outside = 0.0
         self._result, self._truth = _Energies(), _Energies()
         self._before: tuple[Values, Values, npt.NDArray[np.bool_]] | None = None
@@ -77,8 +81,10 @@ class Tally:
         self._frames += 1
         self._hole_pixels += int(hole.sum())
         self._outside = max(self._outside, outside)
-        difference = result[hole].astype(np.float64) - truth[hole]
-        self._squared += float((difference**2).mean(-1).sum())
+        self._pixels += hole.size
+        squared = ((result.astype(np.float64) - truth) ** 2).mean(-1)
+        self._squared += float(squared.sum())
+        self._squared_hole += float(squared[hole].sum())
         for values, energies in ((result, self._result), (truth, self._truth)):
             energies.detail += _energy(values[:, 1:], values[:, :-1], hole[:, 1:] & hole[:, :-1])
             energies.detail += _energy(values[1:], values[:-1], hole[1:] & hole[:-1])
@@ -91,14 +97,11 @@ class Tally:
 
     def figures(self) -> Figures:
         """What the frames so far amount to."""
-        psnr = None
-        if self._hole_pixels:
-            mean = max(self._squared / self._hole_pixels, NOTHING_TO_TELL)
-            psnr = -10.0 * math.log10(mean)
         return Figures(
             frames=self._frames,
             hole_pixels=self._hole_pixels,
-            psnr_hole=psnr,
+            psnr_hole=_decibels(self._squared_hole, self._hole_pixels),
+            psnr_full=_decibels(self._squared, self._pixels),
             detail=_ratio(self._result.detail, self._truth.detail),
             motion=_ratio(self._result.motion, self._truth.motion),
             outside=self._outside,
@@ -126,6 +129,11 @@ def largest_difference(
 def _energy(one: Values, other: Values, where: npt.NDArray[np.bool_]) -> float:
     """Sum of squared differences over the True pixels of `where`."""
     return float(((one[where].astype(np.float64) - other[where]) ** 2).sum())
+
+
+def _decibels(squared: float, pixels: int) -> float | None:
+    """PSNR of a sum of squared errors over `pixels`, peak 1; None where there are none."""
+    return -10.0 * math.log10(max(squared / pixels, NOTHING_TO_TELL)) if pixels else None
 
 
 def _ratio(result: float, truth: float) -> float | None:
