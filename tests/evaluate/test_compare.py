@@ -1,10 +1,10 @@
-"""Tests of comparing sequences on disk, through the command where it is what a user meets."""
+"""Tests of comparing sequences on disk: what is read, and what is refused."""
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
+import shutil
+import tracemalloc
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from PIL import Image
 from infusion_engine.errors import FrameError, InputError, SequenceError
 from infusion_engine.evaluate.compare import Comparison, compare
 from infusion_engine.evaluate.figures import Figures
+from infusion_engine.evaluate.perceptual import PerceptualFigures
 
 FRAMES = range(1001, 1005)
 SIZE = (18, 24)
@@ -49,7 +50,8 @@ def shot(tmp_path: Path) -> Path:
 
 def _compare(shot: Path, **changes: Any) -> Figures:
     result, truth, matte = (str(shot / name) for name in ("result", "truth", "matte"))
-    return compare(replace(Comparison(result=result, truth=truth, matte=matte), **changes))
+    comparison = Comparison(result=result, truth=truth, matte=matte)
+    return compare(replace(comparison, **changes)).figures
 
 
 def test_the_layer_is_scored_when_it_is_named(shot: Path) -> None:
@@ -117,36 +119,90 @@ def test_floats_are_not_compared_with_integers(shot: Path) -> None:
         _compare(shot, result=str(other))
 
 
-def _command(*arguments: str) -> subprocess.CompletedProcess[str]:
-    line = [str(Path(sys.executable).parent / "infusion-evaluate"), *arguments]
-    return subprocess.run(line, capture_output=True, text=True, check=False, timeout=60)
+@pytest.fixture
+def noise(tmp_path: Path) -> Callable[[int], Comparison]:
+    """Makes a folder of so many frames of noise, two takes among it, and how to compare them."""
+
+    def make(frames: int) -> Comparison:
+        folder = tmp_path / str(frames)
+        rng = np.random.default_rng(frames)
+        for name in ("result", "truth", "take", "matte"):
+            (folder / name).mkdir(parents=True)
+            for frame in range(1, frames + 1):
+                pixels = rng.integers(0, 256, (200, 200, 3), np.uint8)
+                if name == "matte":
+                    pixels = np.zeros((200, 200), np.uint8)
+                    pixels[100, 98:102] = 255
+                Image.fromarray(pixels).save(folder / name / f"f.{frame:03d}.png")
+        result, truth, take, matte = (
+            str(folder / name) for name in ("result", "truth", "take", "matte")
+        )
+        return Comparison(result=result, truth=truth, matte=matte, takes=(take,))
+
+    return make
 
 
-def test_the_command_prints_json_for_programs(shot: Path) -> None:
-    """`--json` is one object with the same names as the figures, and nothing else."""
-    arguments = [str(shot / name) for name in ("result", "truth")]
-    run = _command(*arguments, "--matte", str(shot / "matte"), "--layer", "fill", "--json")
-    assert run.returncode == 0, run.stderr
-    assert json.loads(run.stdout) == {
-        "frames": 4, "hole_pixels": 284, "psnr_hole": 120.0, "detail": 1.0, "motion": 1.0,
-        "outside": 0.0,
-    }  # fmt: skip
+def test_memory_does_not_grow_with_the_frames(noise: Callable[[int], Comparison]) -> None:
+    """Four times the frames need less than one frame more, though every figure is gathered."""
+    peaks = []
+    for comparison in (noise(4), noise(8), noise(32)):  # the first also pays for what loads once
+        tracemalloc.start()
+        report = compare(comparison)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+        assert report.swd3d is not None
+        assert report.takes is not None
+    one_frame = 200 * 200 * 3 * 4
+    assert peaks[2] - peaks[1] < one_frame
 
 
-def test_the_command_prints_a_line_a_figure_for_people(shot: Path) -> None:
-    """Each figure has a line with its value and its meaning."""
-    pattern = str(shot / "result" / "comp.%04d.exr")
-    run = _command(pattern, str(shot / "truth"), "--matte", str(shot / "matte"), "--layer", "fill")
-    assert run.returncode == 0, run.stderr
-    assert "120.00 dB" in run.stdout
-    assert [line.split()[0] for line in run.stdout.splitlines()[1:]] == [
-        "psnr_hole", "detail", "motion", "outside",
-    ]  # fmt: skip
+def test_every_family_hangs_together(
+    noise: Callable[[int], Comparison], weights: Path, means: Path
+) -> None:
+    """With weights, network and a take nothing is left out, and the truth in place scores best."""
+    comparison = replace(noise(8), weights=weights, features=means, feature_frames=3)
+    report = compare(comparison)
+    best = compare(replace(comparison, result=comparison.truth))
+    assert best.swd3d == 0.0
+    assert report.swd3d is not None
+    assert report.swd3d > 0.0
+    assert best.perceptual == PerceptualFigures(0.0, 0.0)
+    assert report.perceptual is not None
+    assert report.perceptual.perceptual is not None
+    assert report.perceptual.perceptual > 0.0
+    assert report.frechet is not None
+    assert (report.frechet.fvd_windows, report.frechet.fvd_features) == (6, 3)
+    assert report.takes is not None
+    assert report.takes.takes == 2
 
 
-def test_the_command_fails_with_one_plain_message(shot: Path) -> None:
-    """No traceback: what was looked for, and exit code 3."""
-    run = _command(str(shot / "nowhere"), str(shot / "truth"), "--matte", str(shot / "matte"))
-    assert run.returncode == 3
-    assert "nowhere" in run.stderr
-    assert "Traceback" not in run.stderr
+def test_what_nobody_asked_for_is_left_out(noise: Callable[[int], Comparison]) -> None:
+    """Without weights, network and takes there are no such figures."""
+    report = compare(replace(noise(3), takes=()))
+    assert (report.perceptual, report.frechet, report.takes) == (None, None, None)
+
+
+def test_a_missing_frame_of_a_take_is_named(noise: Callable[[int], Comparison]) -> None:
+    """Before any pixel is read: takes have to hold the frames of the result."""
+    comparison = noise(3)
+    (Path(comparison.takes[0]) / "f.003.png").unlink()
+    with pytest.raises(SequenceError, match=r"take/f\.003\.png is missing"):
+        compare(comparison)
+
+
+def test_the_layer_is_that_of_takes_too(shot: Path) -> None:
+    """The layer of every take holds the truth; the files' own RGB does not, and both differ."""
+    result, truth, matte = (str(shot / name) for name in ("result", "truth", "matte"))
+    shutil.copytree(shot / "result", shot / "take")
+    for frame in FRAMES:
+        path = shot / "take" / f"comp.{frame}.exr"
+        channels = {name: c.pixels.copy() for name, c in OpenEXR.File(str(path)).channels().items()}
+        channels["RGB"] = np.ones_like(channels["RGB"])
+        _write(path, channels)
+    comparison = Comparison(result, truth, matte, takes=(str(shot / "take"),))
+    own, layer = compare(comparison).takes, compare(replace(comparison, layer="fill")).takes
+    assert own is not None
+    assert layer is not None
+    assert layer.diversity == 0.0
+    assert own.diversity is not None
+    assert own.diversity > 0.0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -41,9 +43,18 @@ def test_psnr_is_taken_over_the_hole_alone() -> None:
     assert figures.hole_pixels == 4 * 30
 
 
+def test_full_psnr_is_taken_over_every_pixel_of_every_frame() -> None:
+    """Errors are averaged before they become dB: a fifth off in one frame of four is 20 dB."""
+    truth = _clip()
+    result = truth.copy()
+    result[2] += np.float32(0.2)
+    assert _figures(result, truth).psnr_full == pytest.approx(20.0, abs=1e-4)
+
+
 def test_a_perfect_fill_scores_120_1_1() -> None:
     """The truth against itself has the highest PSNR that is told, and ratios of exactly 1."""
     figures = _figures(_clip(), _clip())
+    assert figures.psnr_full == 120.0
     assert (figures.psnr_hole, figures.detail, figures.motion) == (120.0, 1.0, 1.0)
 
 
@@ -74,12 +85,14 @@ def test_a_blurred_fill_has_motion_without_detail() -> None:
 
 
 def test_the_seam_and_the_outside_do_not_count() -> None:
-    """Changing known pixels, those next to the hole among them, changes neither ratio nor PSNR."""
+    """Changing known pixels, those next to the hole among them, changes `psnr_full` alone."""
     truth = _clip()
     result = 0.4 + 0.9 * (truth - 0.4)
     changed = result.copy()
     changed[:, ~_hole()] = 0.0
-    assert _figures(changed, truth) == _figures(result, truth)
+    before, after = _figures(result, truth), _figures(changed, truth)
+    assert after.psnr_full != before.psnr_full
+    assert replace(after, psnr_full=before.psnr_full) == before
 
 
 def test_only_pixels_in_the_hole_of_both_frames_move() -> None:
