@@ -13,8 +13,8 @@ Of more than 40000 centres as many are drawn. The draw and the directions come f
 is nearer than 3 pixels to the frame's edge, or in the first or last frame.
 
 Memory is bounded but for one thing. Kept are the projections of at most 40000 patches of each side
-(82 MB together) and three frames; one frame's patches are at most 71 MB while they are projected,
-twice. The draw alone grows with the clip: 8 bytes a centre, before the first frame is looked at.
+(82 MB together) and three frames; while one frame's patches are projected it may be 300 MB in all.
+The draw alone grows with the clip: 8 bytes a centre, before the first frame is looked at.
 """
 
 from __future__ import annotations
