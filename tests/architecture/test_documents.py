@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from infusion_engine.cli.evaluate import FIGURES
+from infusion_engine.cli.evaluate import main as evaluate
 from infusion_engine.cli.render import main
 from infusion_engine.settings import PRESETS, described
 
@@ -81,3 +83,19 @@ def test_the_flags_of_the_readme_exist() -> None:
     help_page = CliRunner().invoke(main, ["--help"]).output
     assert {"--output", "--set", "--threads"} <= flags
     assert flags - set(re.findall(r"--[a-z][a-z-]*", help_page)) == set()
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/evaluate.md"])
+def test_the_flags_given_to_infusion_evaluate_exist(page: str) -> None:
+    """Each flag of an `infusion-evaluate` line is one that the command has."""
+    lines = [line for line in _text(page).splitlines() if line.startswith("infusion-evaluate")]
+    flags = {flag for line in lines for flag in re.findall(r"(?<!\S)--[a-z][a-z-]*", line)}
+    help_page = CliRunner().invoke(evaluate, ["--help"]).output
+    assert "--matte" in flags
+    assert flags - set(re.findall(r"--[a-z][a-z-]*", help_page)) == set()
+
+
+def test_every_figure_has_its_row() -> None:
+    """The table of figures has each that the command may print once, and no other."""
+    _, _, *rows = _rows(_section("\n" + _text("docs/evaluate.md"), "# What the scores mean"))
+    assert sorted(_coded(row[0] for row in rows)) == sorted(name for name, _, _ in FIGURES)

@@ -14,7 +14,7 @@ from rich.table import Table
 from infusion_engine.cli.shell import ShellCommand
 from infusion_engine.evaluate.compare import Comparison, Report, compare
 
-_LINES = (
+FIGURES = (
     ("psnr_hole", "{:.2f} dB", "likeness to the truth in the hole, as displayed; more is better"),
     ("psnr_full", "{:.2f} dB", "the same over whole frames, known pixels too"),
     ("psnr_8bit", "{:.2f} dB", "whole frames in 8 bits, mean over frames, as in papers"),
@@ -31,6 +31,7 @@ _LINES = (
     ("diversity_hole", "{:.4f}", "the same in the hole"),
     ("calibration", "{:.3f}", "variance of takes / what their error asks for; 1 is right"),
 )
+"""Every figure with its form and its meaning, as the table shows them from top to bottom."""
 
 _LEFT_OUT = (
     ("perceptual", "perceptual and lpips need --weights"),
@@ -149,7 +150,7 @@ def _show(report: Report) -> None:
     table.add_column("figure", no_wrap=True)
     table.add_column("value", no_wrap=True, justify="right")
     table.add_column("meaning")
-    for name, form, meaning in _LINES:
+    for name, form, meaning in FIGURES:
         if name in values:
             value = values[name]
             table.add_row(name, "-" if value is None else form.format(value), meaning)
