@@ -21,10 +21,12 @@ from infusion_engine.media.layer import Fill, write_frame
 from infusion_engine.media.region import Region, choose_region
 from infusion_engine.media.shot import holds_layer
 from infusion_engine.media.survey import Survey, survey
+from infusion_engine.minutes import budgeted
 from infusion_engine.plan import Plan
 from infusion_engine.progress import Report
 from infusion_engine.sheet import write_sheet
 from infusion_engine.take import Take, by_files
+from infusion_node.wire.events import Resolved
 
 FIRST_TAKE = 0
 """Of any seed: a further take of a render is the first one of a later seed."""
@@ -132,17 +134,21 @@ def _fill(plan: Plan, found: Survey, encoding: Encoding, report: Report) -> tupl
             clip=digest.hexdigest(),
             encoding=encoding.described(),
         )
-        settings = plan.settings
+        keys: dict[str, None] = {}
+        if plan.job.minutes is not None:
+            plan, key = budgeted(plan, source, store, report)
+            keys[key] = None
+            report.emit(Resolved(plan.described()))
         infusion = Infusion(
             source,
-            settings,
+            plan.settings,
             seed=plan.job.seed,
             take=FIRST_TAKE,
             store=store,
             report=report,
             threads=plan.threads,
         )
-        count, keys = len(plan.takes), dict[str, None]()
+        count = len(plan.takes)
         for take in plan.takes:
             infusion.begin(take.seed, number=take.number, count=count)
             keys |= dict.fromkeys(infusion.keys)

@@ -1,0 +1,222 @@
+"""Minutes become steps once, and what they became is kept."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from infusion_engine.cache.entry import Kind
+from infusion_engine.cache.store import Store
+from infusion_engine.errors import Cancelled
+from infusion_engine.infuse import Infusion, Source
+from infusion_engine.minutes import budgeted
+from infusion_engine.plan import Plan, prepare
+from infusion_engine.progress import Report
+from infusion_engine.settings import PRESETS
+from infusion_engine.speed import measured
+from infusion_node.wire.events import Event, Progress, Warned
+from infusion_node.wire.job import RenderJob
+
+SMALL = {"channels": "4", "coarsest_hole_pixels": "5", "crop_pixels": "16", "window_frames": "3"}
+AMPLE = 100_000.0
+"""Minutes in which ten times the preset's steps are done."""
+SCARCE = 0.1
+"""Minutes of which nothing is left when the run has taken an hour already."""
+
+
+class Heard:
+    """A sink that remembers what it heard."""
+
+    name = "the listener"
+    seconds_between = 0.0
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+
+    def write(self, event: Event, *, time: float) -> None:
+        self.events.append(event)
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+    @property
+    def measured(self) -> bool:
+        """Whether anything was measured."""
+        return any(isinstance(e, Progress) and e.phase == "measuring" for e in self.events)
+
+    @property
+    def warnings(self) -> list[str]:
+        """What it was warned of."""
+        return [event.message for event in self.events if isinstance(event, Warned)]
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> RenderJob:
+    """A job on three small PNG frames."""
+    for name, mode in (("plate", "RGB"), ("matte", "L")):
+        for frame in (1, 2, 3):
+            path = tmp_path / name / f"{name}.{frame}.png"
+            path.parent.mkdir(exist_ok=True)
+            Image.new(mode, (16, 16), "grey").save(path)
+    return RenderJob(
+        plate=str(tmp_path / "plate"),
+        matte=str(tmp_path / "matte"),
+        output=str(tmp_path / "out"),
+        settings=SMALL,
+        minutes=AMPLE,
+        threads=1,
+        device="cpu",
+    )
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    """A cache in which nothing is ever damaged."""
+
+    def damaged(message: str) -> None:
+        raise AssertionError(message)
+
+    return Store(tmp_path / "cache", on_damage=damaged)
+
+
+def source(clip: str = "a" * 64) -> Source:
+    """A clip of two levels."""
+    hole = np.zeros((1, 3, 16, 16), np.float32)
+    hole[..., 5:11, 5:11] = 1.0
+    x_0 = np.random.default_rng(0).uniform(-1, 1, (3, 3, 16, 16)).astype(np.float32) * (1 - hole)
+    return Source(torch.from_numpy(x_0), torch.from_numpy(hole), -1.0, 1.0, clip, {"knee": 0.1})
+
+
+def resolved(
+    job: RenderJob, store: Store, *, hours_gone: float = 0.0, clip: str = "a" * 64
+) -> tuple[Plan, str, Heard]:
+    """(plan with a budget, its key, what was heard) of a run that began some hours ago."""
+    heard = Heard()
+    began: list[float] = []
+
+    def clock() -> float:
+        began.append(0.0)
+        return 0.0 if len(began) == 1 else hours_gone * 3600.0
+
+    plan = replace(prepare(job), threads=job.threads or 1)
+    found, key = budgeted(plan, source(clip), store, Report(heard, clock=clock))
+    return found, key, heard
+
+
+def test_ample_minutes_give_the_most_steps(job: RenderJob, store: Store) -> None:
+    """Measured, without a warning, and the plan tells the numbers and the time."""
+    plan, _, heard = resolved(job, store)
+
+    draft = PRESETS["draft"]
+    assert heard.measured
+    assert heard.warnings == []
+    assert plan.settings.steps_per_interval == 10 * draft.steps_per_interval
+    assert plan.settings.detail_steps_per_interval == 10 * draft.detail_steps_per_interval
+    assert plan.settings.channels == 4
+    method = plan.described()["method"]
+    assert method["minutes"] == AMPLE
+    assert method["steps_per_interval"] == 10 * draft.steps_per_interval
+    assert 0.0 < method["expected_seconds"] < AMPLE * 60.0
+
+
+def test_too_few_minutes_give_the_least_and_a_warning(job: RenderJob, store: Store) -> None:
+    """It names the time that is expected: here the hour that has gone, and as long for writing."""
+    job = job.overridden(minutes=SCARCE)
+    plan, _, heard = resolved(job, store, hours_gone=1.0)
+
+    assert plan.settings.steps_per_interval == 60
+    assert plan.settings.sampling_steps == 8
+    (warning,) = heard.warnings
+    assert "--minutes 0.1 is too short" in warning
+    assert plan.expected_seconds is not None
+    assert f"about {plan.expected_seconds / 60:.1f} minutes" in warning
+    assert plan.expected_seconds > 2 * 3600.0
+
+
+def test_what_is_kept_is_not_measured_again(job: RenderJob, store: Store) -> None:
+    """A later run that has no time left still goes on with the numbers of the first."""
+    first, key, _ = resolved(job, store)
+    again, same_key, heard = resolved(job, store, hours_gone=1e6)
+
+    assert (again.settings, again.expected_seconds) == (first.settings, first.expected_seconds)
+    assert key == same_key
+    assert not heard.measured
+    assert heard.warnings == []
+
+
+def test_it_is_kept_with_the_speeds_it_rests_on(job: RenderJob, store: Store) -> None:
+    """One number a level, and before any fit is there."""
+    _, key, _ = resolved(job, store)
+
+    entry = store.load(Kind.BUDGET, key)
+    assert entry is not None
+    assert {name: array.shape for name, array in entry.tensors.items()} == {
+        "step_seconds": (2,),
+        "evaluation_seconds": (2,),
+    }
+    assert [path.name for path in (store.folder / "budgets").iterdir()] == [key]
+    assert not any((store.folder / "fits").iterdir())
+    assert not any((store.folder / "samples").iterdir())
+
+
+@pytest.mark.parametrize("changes", [{"seed": 9}, {"takes": 5}, {"layer": "fire"}])
+def test_another_sample_keeps_the_numbers(
+    job: RenderJob, store: Store, changes: dict[str, object]
+) -> None:
+    """Seeds and takes go on from the same fits."""
+    _, key, _ = resolved(job, store)
+    _, other, heard = resolved(job.overridden(**changes), store)
+    assert (other, heard.measured) == (key, False)
+
+
+@pytest.mark.parametrize(
+    ("changes", "clip"),
+    [
+        ({"minutes": AMPLE - 1}, "a" * 64),
+        ({"preset": "standard"}, "a" * 64),
+        ({"settings": {**SMALL, "batch": "2"}}, "a" * 64),
+        ({"threads": 2}, "a" * 64),
+        ({}, "b" * 64),
+    ],
+    ids=["minutes", "preset", "settings", "threads", "clip"],
+)
+def test_another_job_has_another_budget(
+    job: RenderJob, store: Store, changes: dict[str, object], clip: str
+) -> None:
+    """It is measured for itself."""
+    _, key, _ = resolved(job, store)
+    _, other, heard = resolved(job.overridden(**changes), store, clip=clip)
+    assert other != key
+    assert heard.measured
+
+
+def trial(job: RenderJob, store: Store, report: Report) -> Infusion:
+    """A run that may be measured."""
+    settings = prepare(job).settings
+    return Infusion(source(), settings, seed=0, take=0, store=store, report=report, threads=1)
+
+
+def test_every_level_is_measured_and_nothing_kept(job: RenderJob, store: Store) -> None:
+    """Seconds above 0 for both kinds of step, and no fit or sample in the cache."""
+    speeds = measured(trial(job, store, Report()))
+    assert len(speeds) == 2
+    assert all(speed.step_seconds > 0 and speed.evaluation_seconds > 0 for speed in speeds)
+    assert not store.folder.exists()
+
+
+def test_a_stop_is_noticed_while_measuring(job: RenderJob, store: Store) -> None:
+    """Also amid the steps of one level, and nothing is kept."""
+
+    class Stopping(Report):
+        def progress(self, phase: str, done: int, total: int, **figures: float) -> None:
+            if not done:
+                self.stop.ask("SIGINT")
+
+    with pytest.raises(Cancelled):
+        measured(trial(job, store, Stopping()))
+    assert not store.folder.exists()
