@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from infusion_engine.plan import Plan, prepare
 from infusion_engine.progress import Report
 from infusion_engine.settings import PRESETS
 from infusion_engine.speed import measured
-from infusion_node.wire.events import Event, Progress, Warned
+from infusion_node.wire.events import Event, Progress, Waiting, Warned
 from infusion_node.wire.job import RenderJob
 
 SMALL = {"channels": "4", "coarsest_hole_pixels": "5", "crop_pixels": "16", "window_frames": "3"}
@@ -165,7 +166,11 @@ def test_too_few_minutes_give_the_least_and_a_warning(job: RenderJob, store: Sto
 
 
 def test_what_is_kept_is_not_measured_again(job: RenderJob, kept: Kept) -> None:
-    """A later run that has no time left still goes on with the numbers of the first."""
+    """A later run that has no time left still goes on with the numbers of the first.
+
+    It needs no lock for that, so that a cache that can only be read serves as well.
+    """
+    kept.store.lock_file(kept.key).unlink(missing_ok=True)
     again, key, heard = resolved(job, kept.store, hours_gone=1e6)
 
     assert (again.settings, again.expected_seconds) == (
@@ -173,8 +178,37 @@ def test_what_is_kept_is_not_measured_again(job: RenderJob, kept: Kept) -> None:
         kept.plan.expected_seconds,
     )
     assert key == kept.key
+    assert not kept.store.lock_file(key).exists()
     assert not heard.measured
     assert heard.warnings == []
+
+
+def test_what_another_process_measures_is_waited_for(
+    job: RenderJob, kept: Kept, store: Store
+) -> None:
+    """Two runs of one job have one budget: the second finds what the first has just kept."""
+    entry = kept.store.load(Kind.BUDGET, kept.key)
+    assert entry is not None
+    record = {name: entry.record[name] for name in ("identity", "steps", "expected_seconds")}
+    record["steps"] = {"steps_per_interval": 77}
+    others, tensors = ExitStack(), entry.tensors
+
+    class Obliging(Heard):
+        """Has the other process finish as soon as it is waited for."""
+
+        def write(self, event: Event, *, time: float) -> None:
+            super().write(event, time=time)
+            if isinstance(event, Waiting):
+                store.save(Kind.BUDGET, kept.key, tensors, record)
+                others.close()
+
+    others.enter_context(store.lock(kept.key, on_wait=pytest.fail, check=lambda: None))
+    heard = Obliging()
+    plan, key = budgeted(replace(prepare(job), threads=1), source(), store, Report(heard))
+
+    assert key == kept.key
+    assert plan.settings.steps_per_interval == 77
+    assert not heard.measured
 
 
 def test_it_is_kept_with_the_speeds_it_rests_on(kept: Kept) -> None:
