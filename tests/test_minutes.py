@@ -156,7 +156,7 @@ def test_too_few_minutes_give_the_least_and_a_warning(job: RenderJob, store: Sto
     job = job.overridden(minutes=SCARCE)
     plan, _, heard = resolved(job, store, hours_gone=1.0)
 
-    assert plan.settings.steps_per_interval == 60
+    assert plan.settings.steps_per_interval == 150
     assert plan.settings.sampling_steps == 8
     (warning,) = heard.warnings
     assert "--minutes 0.1 is too short" in warning
