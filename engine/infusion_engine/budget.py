@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from infusion_engine.settings import Settings, at_level
 
 LEAST_STEPS = 0.25
-"""Least share of the preset's optimiser steps: with a fifth of draft's, colours stray in the demo."""
+"""Least share of the preset's optimiser steps: at a fifth of draft's, the demo's colours stray."""
 MOST_STEPS = 10.0
 """Most of it: what more would bring is not known, and the render ends before its time."""
 LEAST_SAMPLING = 0.5
