@@ -115,7 +115,13 @@ class Telling(Report):
         self.outcomes: list[str] = []
 
     def interval(
-        self, index: int, count: int, outcome: Literal["hit", "fitted"], loss: float | None = None
+        self,
+        index: int,
+        count: int,
+        outcome: Literal["hit", "fitted"],
+        loss: float | None = None,
+        *,
+        take: int = 1,
     ) -> None:
         self.outcomes.append(f"{index} {outcome}")
 
@@ -210,6 +216,17 @@ def test_another_seed_samples_from_the_same_fits(tmp_path: Path) -> None:
     other, outcomes = run(tmp_path, seed=1)
     assert outcomes == ["0 hit", "1 hit", "2 hit", "3 hit"]
     assert not np.array_equal(first, other)
+
+
+def test_one_run_draws_several_takes(tmp_path: Path) -> None:
+    """Each is what a run of that seed alone would give, whichever take fitted what they need."""
+    alone = [run(tmp_path / f"{seed}", seed=seed)[0] for seed in (5, 6)]
+    report = Telling()
+    both = infusion(tmp_path / "both", report=report)
+    for number, seed in enumerate((5, 6), start=1):
+        both.begin(seed, number=number, count=2)
+        assert np.array_equal(both.run(), alone[number - 1])
+    assert report.outcomes == [*(f"{i} fitted" for i in range(4)), *(f"{i} hit" for i in range(4))]
 
 
 @pytest.mark.parametrize("settings", [TINY, PAPER], ids=["two levels", "paper"])

@@ -9,7 +9,7 @@ import jsonschema
 import pytest
 
 from infusion_engine.errors import UsageError
-from infusion_engine.job_schema import JOB_SCHEMA, check_job, read_job
+from infusion_engine.job_schema import DECIDED_BY_MINUTES, JOB_SCHEMA, check_job, read_job
 from infusion_engine.media.layer import WriteMode
 from infusion_engine.settings import PRESETS
 from infusion_node.wire.job import RenderJob
@@ -27,6 +27,23 @@ def test_the_schema_is_the_published_one() -> None:
 def test_the_schema_is_a_schema() -> None:
     """It keeps the rules of the draft that it names."""
     jsonschema.Draft202012Validator.check_schema(JOB_SCHEMA)
+
+
+def test_takes_beyond_the_last_seed_are_refused() -> None:
+    """Take k has seed + k - 1, and seeds end somewhere."""
+    most = 2**63 - 1
+    check_job(RenderJob("p", "o", seed=most - 2, takes=3))
+    with pytest.raises(UsageError, match=r"--takes 3.*smaller --seed"):
+        check_job(RenderJob("p", "o", seed=most - 1, takes=3))
+
+
+@pytest.mark.parametrize("name", DECIDED_BY_MINUTES)
+def test_minutes_and_what_they_choose_exclude_each_other(name: str) -> None:
+    """Either the user or the budget says how many steps there are; other settings go with both."""
+    check_job(RenderJob("p", "o", minutes=5.0, settings={"batch": "2"}))
+    check_job(RenderJob("p", "o", settings={name: "2"}))
+    with pytest.raises(UsageError, match=f"--minutes 5 chooses {name}, which --set {name}=2"):
+        check_job(RenderJob("p", "o", minutes=5.0, settings={name: "2", "batch": "2"}))
 
 
 def test_the_baseline_job_keeps_the_schema() -> None:

@@ -125,6 +125,73 @@ def test_a_fill_alone_that_cannot_be_is_said(png_job: RenderJob) -> None:
     assert "no layers" in listener.heard[0].message
 
 
+def test_takes_are_layers_side_by_side(exr_job: RenderJob) -> None:
+    """One file holds them all, numbered from the second on, each with the next seed."""
+    plan = prepare(exr_job.overridden(takes=3, seed=5, layer="fire", write="fill"))
+
+    assert [take.layer for take in plan.takes] == ["fire", "fire2", "fire3"]
+    assert [take.seed for take in plan.takes] == [5, 6, 7]
+    assert {take.output for take in plan.takes} == {plan.output}
+    assert plan.described()["output"]["further_takes"] == ["fire2", "fire3"]
+
+
+@pytest.mark.parametrize("write", ["layer", "merged"])
+def test_merged_takes_have_folders(png_job: RenderJob, tmp_path: Path, write: str) -> None:
+    """A file that holds one fill is written once for each take, beside the first one's files."""
+    plan = prepare(png_job.overridden(takes=3, write=write, output=f"{tmp_path}/out/f.####.png"))
+
+    folders = ["out", "out/take2", "out/take3"]
+    assert [take.output.path(1001) for take in plan.takes] == [
+        tmp_path / folder / "f.1001.png" for folder in folders
+    ]
+    assert {take.layer for take in plan.takes} == {"infusion"}
+    claim_folders(plan)
+    assert all((tmp_path / folder).is_dir() for folder in folders)
+
+
+@pytest.mark.parametrize("what", ["plate", "matte"])
+def test_a_take_on_the_plate_or_the_matte_is_refused(
+    png_job: RenderJob, tmp_path: Path, what: str
+) -> None:
+    """Also where only a further take's folder is the plate's own."""
+    Path(tmp_path / what).rename(tmp_path / "take2")
+    job = png_job.overridden(**{what: str(tmp_path / "take2")})
+    output = f"{tmp_path}/{what}.%04d.png"
+
+    assert prepare(job.overridden(output=output)).output.folder == tmp_path
+    with pytest.raises(UsageError, match=f"overwrite the {what}"):
+        prepare(job.overridden(output=output, takes=2))
+
+
+def test_a_contact_sheet_on_a_take_is_refused(png_job: RenderJob, tmp_path: Path) -> None:
+    """It takes the place of no take's frame."""
+    sheet = str(tmp_path / "out" / "take2" / "plate.1001.png")
+
+    assert prepare(png_job.overridden(contact_sheet=sheet)).contact_sheet == Path(sheet)
+    with pytest.raises(UsageError, match="contact sheet"):
+        prepare(png_job.overridden(contact_sheet=sheet, takes=2))
+
+
+def test_a_take_s_layer_replaces_neither_matte_nor_colour(tmp_path: Path) -> None:
+    """A plate whose matte lies in `fire2.A` can have one take called `fire`, and not two."""
+    path = tmp_path / "plate" / "p.1.exr"
+    path.parent.mkdir()
+    spec = oiio.ImageSpec(8, 8, 4, oiio.HALF)
+    spec.channelnames = ("R", "G", "B", "fire2.A")
+    image = oiio.ImageOutput.create(str(path))
+    assert image is not None
+    assert image.open(str(path), spec)
+    assert image.write_image(np.full((8, 8, 4), 0.5, np.float32))
+    image.close()
+    job = RenderJob(
+        str(path), str(tmp_path / "out"), matte_channel="fire2.A", layer="fire", use_cache=False
+    )
+
+    assert prepare(job).takes[0].layer == "fire"
+    with pytest.raises(UsageError, match="layer 'fire2' is where the plate's matte lies"):
+        prepare(job.overridden(takes=2))
+
+
 def test_settings_replace_numbers_of_the_preset(png_job: RenderJob) -> None:
     """What `--set` gives stands in the plan, and the rest is the preset's."""
     job = png_job.overridden(preset="paper", settings={"working_size": "96x64", "batch": "2"})

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -18,7 +18,7 @@ from torch import Tensor
 from infusion_engine import __version__
 from infusion_engine.cache.entry import Kind
 from infusion_engine.cache.store import Store
-from infusion_engine.chain import FIT_SEED, Named, Stage, stages
+from infusion_engine.chain import FIT_SEED, Named, stages
 from infusion_engine.diffusion.denoise import Model, build, initialise, load_state, precise
 from infusion_engine.diffusion.guess import smooth_guess
 from infusion_engine.diffusion.interval import top_timestep
@@ -30,8 +30,7 @@ from infusion_engine.progress import Report
 from infusion_engine.settings import Area, Settings
 from infusion_engine.training.fit import FitState, fit_interval
 from infusion_engine.training.window import Ground, lay_ground
-
-_BACKWARD_COST = 3  # a training step costs about three forward passes over the same voxels
+from infusion_engine.workload import Workload
 
 
 @dataclass(frozen=True)
@@ -70,27 +69,34 @@ class Infusion:
         self.settings = settings
         self.store = store
         self.report = report
-        self.seed, self.take = seed, take
+        self.take = take
         self.levels = levels(
             source.x_0, source.hole, coarsest_hole_pixels=settings.coarsest_hole_pixels
         )
         self.grounds = [lay_ground(one, i, settings) for i, one in enumerate(self.levels)]
-        named = Named(
+        self.named = Named(
             clip=source.clip,
             encoding=source.encoding,
             tops=tuple(_top(ground) for ground in self.grounds),
             seed=seed,
             take=take,
         )
-        self.stages = stages(named, settings)
         self.places = [_sampled_place(one.hole, settings) for one in self.levels]
         self.model: Model = build(settings.network, channels=settings.channels)
         self.model.to(source.x_0.device)
         self._loaded = -1  # index of the stage whose fit the model holds
         self._carried: Mapping[str, Tensor] = {}
-        self._told: set[int] = set()
-        self._work = _Work(self.levels, self.places, self.stages, report)
         self._machine = _machine(source.x_0.device, threads)
+        self.begin(seed)
+
+    def begin(self, seed: int, *, number: int = 1, count: int = 1) -> None:
+        """Have `run` draw the sample of `seed`, from the same fits: take `number` of `count`."""
+        self.seed, self.number = seed, number
+        self.stages = stages(replace(self.named, seed=seed), self.settings)
+        self._told: set[int] = set()
+        self._work = Workload(
+            self.levels, self.places, self.stages, self.report, take=number, takes=count
+        )
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -276,63 +282,17 @@ class Infusion:
         if index not in self._told:
             self._told.add(index)
             self.report.interval(
-                index, len(self.stages), "hit" if outcome == "hit" else "fitted", loss
+                index,
+                len(self.stages),
+                "hit" if outcome == "hit" else "fitted",
+                loss,
+                take=self.number,
             )
 
     def _on_wait(self, index: int) -> Callable[[], None]:
         """What to say when another process holds the lock of stage `index`."""
         return lambda: self.report.waiting(
             f"another process that is at work on interval {index + 1} of this shot"
-        )
-
-
-class _Work:
-    """How much of the whole is done, in voxels seen by the network, as progress of one phase."""
-
-    def __init__(
-        self,
-        sizes: tuple[PyramidLevel, ...],
-        places: list[tuple[slice, slice]],
-        chain: tuple[Stage, ...],
-        report: Report,
-    ) -> None:
-        self.report = report
-        self.starts: list[int] = []
-        self.fit_step: list[int] = []
-        self.fit_steps: list[int] = []
-        self.sample_step: list[int] = []
-        self.total = 0
-        for stage in chain:
-            own, frames = stage.settings, sizes[stage.level].hole.shape[1]
-            height, width = sizes[stage.level].size
-            rows, columns = places[stage.level]
-            side = own.crop_pixels or max(height, width)
-            window = min(own.window_frames, frames) * min(side, height) * min(side, width)
-            self.starts.append(self.total)
-            self.fit_step.append(_BACKWARD_COST * window * own.batch)
-            self.fit_steps.append(own.steps_per_interval)
-            across, down = columns.stop - columns.start, rows.stop - rows.start
-            self.sample_step.append(frames * across * down)
-            self.total += self.fit_step[-1] * own.steps_per_interval
-            self.total += self.sample_step[-1] * len(stage.timesteps)
-
-    def fitted(self, index: int, step: int, loss: float) -> None:
-        """`step` optimiser steps of stage `index` are done."""
-        self._tell(index, self.fit_step[index] * step, loss=loss)
-
-    def sampled(self, index: int, step: int) -> None:
-        """`step` denoiser evaluations of stage `index` are done."""
-        fitted = self.fit_step[index] * self.fit_steps[index]
-        self._tell(index, fitted + self.sample_step[index] * step)
-
-    def _tell(self, index: int, within: int, **figures: float) -> None:
-        self.report.progress(
-            "inpainting",
-            self.starts[index] + within,
-            self.total,
-            interval=index,
-            intervals=len(self.starts),
-            **figures,
         )
 
 

@@ -11,6 +11,14 @@ from infusion_engine.errors import UsageError
 from infusion_node.wire.job import SCHEMA_VERSION, JobError, RenderJob
 from infusion_node.wire.knobs import KNOBS, Kind, Knob, knob
 
+DECIDED_BY_MINUTES = (
+    "steps_per_interval",
+    "detail_steps_per_interval",
+    "sampling_steps",
+    "detail_sampling_steps",
+)
+"""Settings that `minutes` chooses, and that therefore cannot be set beside it."""
+
 _JSON_TYPES = {
     Kind.PATH: "string",
     Kind.TEXT: "string",
@@ -49,7 +57,8 @@ def check_job(job: RenderJob) -> None:
     """Hold every field against its type and limits.
 
     Raises:
-        UsageError: a value is out of range, no known word, or of the wrong form.
+        UsageError: a value is out of range, no known word, of the wrong form, or contradicts
+            another.
     """
     for entry in KNOBS:  # the schema lets NaN pass: it is neither too small nor too large
         if not entry.accepts(getattr(job, entry.name)):
@@ -57,6 +66,28 @@ def check_job(job: RenderJob) -> None:
     errors = jsonschema.Draft202012Validator(JOB_SCHEMA).iter_errors(job.to_dict())
     for error in errors:
         raise _refusal(job, str(error.path[0]))
+    _check_together(job)
+
+
+def _check_together(job: RenderJob) -> None:
+    """Hold fields against each other.
+
+    Raises:
+        UsageError: two of them contradict each other.
+    """
+    last, most = job.seed + job.takes - 1, knob("seed").most or 0
+    if last > most:
+        raise UsageError(
+            f"--takes {job.takes}: the last take's seed would be {last}, expected {most} or less.",
+            remedy="Choose a smaller --seed.",
+        )
+    decided = [name for name in DECIDED_BY_MINUTES if name in job.settings]
+    if job.minutes is not None and decided:
+        raise UsageError(
+            f"--minutes {job.minutes:g} chooses {decided[0]}, which --set "
+            f"{decided[0]}={job.settings[decided[0]]} chooses too.",
+            remedy="Give one of the two.",
+        )
 
 
 def job_schema() -> dict[str, Any]:

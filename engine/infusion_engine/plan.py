@@ -13,9 +13,10 @@ from infusion_engine.errors import StorageError, UsageError
 from infusion_engine.job_schema import check_job
 from infusion_engine.media.layer import WriteMode
 from infusion_engine.media.sequence import FileSequence, check_not_plate, output_sequence
-from infusion_engine.media.shot import Shot, open_shot
+from infusion_engine.media.shot import Shot, check_layer_is_free, check_layer_name, open_shot
 from infusion_engine.progress import Report
 from infusion_engine.settings import PRESETS, Settings, described, overridden
+from infusion_engine.take import Take, by_files, takes_of
 from infusion_node.wire.job import RenderJob
 
 _PROBE_BYTES = 65536
@@ -31,8 +32,8 @@ class Plan:
     """Every number behind the preset, overrides included."""
     shot: Shot
     """Plate and matte, headers looked at, no pixel decoded."""
-    output: FileSequence
-    """The files that will be written, one for each of `shot.frames`."""
+    takes: tuple[Take, ...]
+    """What is drawn from the fits, and where it goes: one file for each of `shot.frames`."""
     write: WriteMode
     """What goes into them; always MERGED where the format has no layers."""
     cache_folder: Path | None
@@ -41,6 +42,13 @@ class Plan:
     """PNG to write for a person to look at, if any."""
     threads: int
     """CPU threads to compute with."""
+    expected_seconds: float | None = None
+    """How long the render should take, once `minutes` has become numbers of steps."""
+
+    @property
+    def output(self) -> FileSequence:
+        """The files of the first take."""
+        return self.takes[0].output
 
     def described(self) -> dict[str, Any]:
         """Everything resolved, as plain JSON values in sections: `--dry-run` and the record."""
@@ -66,9 +74,17 @@ class Plan:
                 "files": os.fspath(self.output.folder / self.output.pattern),
                 "write": self.write.value,
                 "layer": job.layer,
+                "further_takes": self._further_takes(),
                 "contact_sheet": job.contact_sheet,
             },
-            "method": {"preset": job.preset, "seed": job.seed, **described(self.settings)},
+            "method": {
+                "preset": job.preset,
+                "seed": job.seed,
+                "takes": job.takes,
+                "minutes": job.minutes,
+                "expected_seconds": self.expected_seconds,
+                **described(self.settings),
+            },
             "machine": {
                 "device": job.device,
                 "threads": self.threads,
@@ -76,6 +92,12 @@ class Plan:
                 "events_file": job.events_file,
             },
         }
+
+    def _further_takes(self) -> list[str]:
+        """Layers, or files, of all takes but the first."""
+        files = [os.fspath(t.output.folder / t.output.pattern) for t in self.takes[1:]]
+        layers = [take.layer for take in self.takes[1:]]
+        return files if self.write is WriteMode.MERGED else layers
 
 
 def prepare(job: RenderJob, report: Report | None = None) -> Plan:
@@ -104,9 +126,15 @@ def prepare(job: RenderJob, report: Report | None = None) -> Plan:
             )
         write = WriteMode.MERGED
     output = output_sequence(job.output, shot.plate, header.format.output_suffix)
-    check_not_plate(output, shot.plate, shot.frames)
-    check_not_plate(output, shot.matte.sequence, shot.frames, what="matte")
-    check_writable(output.folder, what="output folder")
+    takes = takes_of(job.takes, seed=job.seed, layer=job.layer, output=output, mode=write)
+    for take in takes[1:]:
+        check_layer_name(take.layer)
+        check_layer_is_free(shot, take.layer)
+    outputs = [group[0].output for group in by_files(takes)]
+    for files in outputs:
+        check_not_plate(files, shot.plate, shot.frames)
+        check_not_plate(files, shot.matte.sequence, shot.frames, what="matte")
+        check_writable(files.folder, what="output folder")
     cache_folder = None
     if job.use_cache:
         cache_folder = Path(job.cache).expanduser() if job.cache else default_folder()
@@ -115,13 +143,13 @@ def prepare(job: RenderJob, report: Report | None = None) -> Plan:
     if job.contact_sheet is not None:
         contact_sheet = Path(job.contact_sheet).expanduser()
         check_file_writable(contact_sheet, what="contact sheet")
-        for sequence in (shot.plate, shot.matte.sequence, output):
+        for sequence in (shot.plate, shot.matte.sequence, *outputs):
             _check_apart(contact_sheet, sequence)
     return Plan(
         job=job,
         settings=settings,
         shot=shot,
-        output=output,
+        takes=takes,
         write=write,
         cache_folder=cache_folder,
         contact_sheet=contact_sheet,
@@ -138,7 +166,7 @@ def claim_folders(plan: Plan) -> None:
     Raises:
         StorageError: a folder cannot be made, or takes no file.
     """
-    folders = {plan.output.folder: "output folder"}
+    folders = {take.output.folder: "output folder" for take in plan.takes}
     if plan.cache_folder is not None:
         folders[plan.cache_folder] = "cache folder"
     if plan.contact_sheet is not None:

@@ -156,15 +156,29 @@ class Report:
         """Say something the user should know and that does not stop the run."""
         self.emit(Warned(message, remedy))
 
+    @property
+    def seconds(self) -> float:
+        """How long the run has taken so far."""
+        return self._clock() - self._began
+
     def interval(
-        self, index: int, count: int, outcome: Literal["hit", "fitted"], loss: float | None = None
+        self,
+        index: int,
+        count: int,
+        outcome: Literal["hit", "fitted"],
+        loss: float | None = None,
+        *,
+        take: int = 1,
     ) -> None:
-        """Say that the fit of interval `index` (0 is the noisiest) of `count` is there."""
+        """Say that the fit of interval `index` (0 is the noisiest) of `count` is there.
+
+        `take`, from 1, is the one that needed it.
+        """
         if outcome == "hit":
             self.hits += 1
         else:
             self.fitted += 1
-        self.emit(Interval(index, count, outcome, None if loss is None else float(loss)))
+        self.emit(Interval(index, count, outcome, None if loss is None else float(loss), take))
 
     def frame(self, frame: int, path: Path) -> None:
         """Say that one frame of the result stands under its final name."""
@@ -181,14 +195,14 @@ class Report:
 
     def heartbeat(self) -> None:
         """Say that the run lives; called from a thread, waits for nobody, never raises."""
-        beat = Heartbeat(round(self._clock() - self._began, 3), self.phase)
+        beat = Heartbeat(round(self.seconds, 3), self.phase)
         if not self._has_ended:
             for outlet in list(self._outlets):
                 self._deliver(outlet, beat, patience=0.2)
 
     def finished(self) -> None:
         """Say that the run is done; nothing is sent afterwards. A late stop changes nothing."""
-        seconds = round(self._clock() - self._began, 3)
+        seconds = round(self.seconds, 3)
         self._end(Finished(self.frames_written, seconds, self.hits, self.fitted))
 
     def failed(self, error: InfusionError, *, patience: float = -1) -> None:

@@ -21,11 +21,15 @@ from infusion_engine.media.layer import Fill, write_frame
 from infusion_engine.media.region import Region, choose_region
 from infusion_engine.media.shot import holds_layer
 from infusion_engine.media.survey import Survey, survey
+from infusion_engine.minutes import budgeted
 from infusion_engine.plan import Plan
 from infusion_engine.progress import Report
 from infusion_engine.sheet import write_sheet
+from infusion_engine.take import Take, by_files
+from infusion_node.wire.events import Resolved
 
 FIRST_TAKE = 0
+"""Of any seed: a further take of a render is the first one of a later seed."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,35 +60,60 @@ def render(plan: Plan, report: Report) -> None:
         Cancelled: a stop was asked for; everything finished is kept.
     """
     shot = plan.shot
-    if holds_layer(shot, plan.job.layer):
-        report.warn(f"The plate already holds a layer {plan.job.layer!r}: it is replaced.")
+    for layer in dict.fromkeys(take.layer for take in plan.takes):
+        if holds_layer(shot, layer):
+            report.warn(f"The plate already holds a layer {layer!r}: it is replaced.")
     found = survey(shot, on_frame=_telling(report, "looking"))
     if found.encoding is None:
         report.warn("The matte is empty on every frame: all frames pass through unchanged.")
-        filled = None
+        filled: tuple[Filled, ...] = ()
     else:
         filled = _fill(plan, found, found.encoding, report)
-    for done, frame in enumerate(shot.frames):
-        report.progress("writing", done, len(shot.frames))
-        fill = None
-        if filled is not None and not found.holes[frame].is_empty:
-            fill = _frame_fill(plan, filled, frame)
-        target = plan.output.path(frame)
-        write_frame(shot, frame, fill=fill, target=target, layer=plan.job.layer, mode=plan.write)
-        report.frame(frame, target)
-    report.progress("writing", len(shot.frames), len(shot.frames))
+
+    def fills(frame: int) -> dict[Take, Fill | None]:
+        """What each take puts into one frame."""
+        if not filled or found.holes[frame].is_empty:
+            return dict.fromkeys(plan.takes)
+        each = zip(plan.takes, filled, strict=True)
+        return {take: _frame_fill(plan, one, frame) for take, one in each}
+
+    _write(plan, fills, report)
     if plan.contact_sheet is not None:
         write_sheet(
             shot,
             {f: b for f, b in found.holes.items() if f in shot.frames},
-            lambda frame: None if filled is None else _frame_fill(plan, filled, frame),
+            lambda frame: list(fills(frame).values()),
             plan.contact_sheet,
         )
         report.preview(plan.contact_sheet)
 
 
-def _fill(plan: Plan, found: Survey, encoding: Encoding, report: Report) -> Filled:
-    """The filled clip, from the cache as far as it goes."""
+def _write(plan: Plan, fills: Callable[[int], dict[Take, Fill | None]], report: Report) -> None:
+    """Write every frame: a file for each, or for each take of it where files hold one fill."""
+    groups = by_files(plan.takes)
+    total = len(plan.shot.frames) * len(groups)
+    done = 0
+    for frame in plan.shot.frames:
+        of_take = fills(frame)
+        for first, *others in groups:
+            report.progress("writing", done, total)
+            target = first.output.path(frame)
+            write_frame(
+                plan.shot,
+                frame,
+                fill=of_take[first],
+                target=target,
+                layer=first.layer,
+                mode=plan.write,
+                further={take.layer: of_take[take] for take in others},
+            )
+            report.frame(frame, target)
+            done += 1
+    report.progress("writing", total, total)
+
+
+def _fill(plan: Plan, found: Survey, encoding: Encoding, report: Report) -> tuple[Filled, ...]:
+    """The filled clip of every take, from the cache as far as it goes."""
     torch.set_num_threads(plan.threads)
     device = choose_device(plan.job.device)
     region = choose_region(found.hole, plan.shot.canvas, plan.settings)
@@ -105,6 +134,11 @@ def _fill(plan: Plan, found: Survey, encoding: Encoding, report: Report) -> Fill
             clip=digest.hexdigest(),
             encoding=encoding.described(),
         )
+        keys: dict[str, None] = {}
+        if plan.job.minutes is not None:
+            plan, key = budgeted(plan, source, store, report)
+            keys[key] = None
+            report.emit(Resolved(plan.described()))
         infusion = Infusion(
             source,
             plan.settings,
@@ -114,15 +148,23 @@ def _fill(plan: Plan, found: Survey, encoding: Encoding, report: Report) -> Fill
             report=report,
             threads=plan.threads,
         )
+        count = len(plan.takes)
+        for take in plan.takes:
+            infusion.begin(take.seed, number=take.number, count=count)
+            keys |= dict.fromkeys(infusion.keys)
         store.note_shot(
             source.clip,
             name=str(plan.shot.plate.folder / plan.shot.plate.pattern),
             frames=str(plan.shot.frames_read),
             size=(region.width, region.height),
             preset=plan.job.preset,
-            keys=infusion.keys,
+            keys=keys,
         )
-        return Filled(infusion.run(), region, encoding)
+        filled = []
+        for take in plan.takes:
+            infusion.begin(take.seed, number=take.number, count=count)
+            filled.append(Filled(infusion.run(), region, encoding))
+        return tuple(filled)
 
 
 def _frame_fill(plan: Plan, filled: Filled, frame: int) -> Fill:

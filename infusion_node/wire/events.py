@@ -36,7 +36,10 @@ class Started(Event):
 
 @dataclass(frozen=True)
 class Resolved(Event):
-    """The job is understood and can be done; sent before any work."""
+    """The job is understood and can be done; sent before any work.
+
+    Sent once more when `minutes` has become numbers of steps.
+    """
 
     type: ClassVar[str] = "resolved"
     plan: Mapping[str, Any]
@@ -66,7 +69,7 @@ class Progress(Event):
     eta_seconds: Optional[float] = None
     """Seconds until the phase ends, at the recent pace; None while unknown."""
     figures: Mapping[str, float] = field(default_factory=dict)
-    """Figures by name: `interval` (0 is the noisiest), `intervals`, `loss`, ..."""
+    """Figures by name: `interval` (0 is the noisiest), `intervals`, `loss`, `take`, ..."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,8 @@ class Interval(Event):
     """`hit` (taken from the cache) or `fitted`."""
     loss: Optional[float] = None
     """Loss at the end of the fit, when known."""
+    take: int = 1
+    """Which take needed it, from 1."""
 
 
 @dataclass(frozen=True)

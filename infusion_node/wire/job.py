@@ -56,6 +56,10 @@ class RenderJob:
     """Single numbers behind the preset, by name, as text (`--set KEY=VALUE`)."""
     seed: int = 0
     """Chooses the sample; another seed is another take from the same fits."""
+    takes: int = 1
+    """Samples to draw; take k (from 1) is the first take of seed + k - 1."""
+    minutes: Optional[float] = None
+    """How long the render may take; None takes the preset's numbers as they are."""
     device: str = "auto"
     """`auto`, `cpu`, `cuda` or `cuda:N`."""
     threads: Optional[int] = None
@@ -112,7 +116,7 @@ class RenderJob:
                     f"{source}: field {name!r}: found {_found(values[name])}, "
                     f"expected {knob.expected()}."
                 )
-            elif knob.kind is Kind.NUMBER:
+            elif knob.kind is Kind.NUMBER and values[name] is not None:
                 values[name] = float(values[name])  # 4 and 4.0 are the same pixels
         return RenderJob(**values)
 

@@ -220,6 +220,18 @@ KNOBS: Tuple[Knob, ...] = (
         metavar="N", least=0, most=2**63 - 1,
     ),
     Knob(
+        "takes", "Takes", Group.METHOD, Kind.WHOLE, 1,
+        "Draw this many fills from one set of fits; take 2 is what the next seed would give. In "
+        "an EXR they are layers NAME, NAME2, NAME3; merged, they are folders take2, take3.",
+        metavar="N", unit="takes", least=1, most=99,
+    ),
+    Knob(
+        "minutes", "Minutes", Group.METHOD, Kind.NUMBER, None,
+        "How long the whole render may take. The engine tries its speed on this shot and scales "
+        "the preset's numbers of steps to fit.",
+        metavar="M", unit="minutes", least=0.1, most=100000,
+    ),
+    Knob(
         "device", "Device", Group.MACHINE, Kind.TEXT, "auto",
         "Where to compute: auto takes a CUDA GPU if there is one, else the CPU.",
         metavar="auto|cpu|cuda|cuda:N", pattern=r"auto|cpu|cuda(:[0-9]+)?",

@@ -17,6 +17,7 @@ from hypothesis.extra import numpy as arrays
 
 from infusion_engine.cache.key import (
     SCHEMA_VERSION,
+    BudgetIdentity,
     ClipDigest,
     FitIdentity,
     SampleIdentity,
@@ -40,6 +41,9 @@ FIT = FitIdentity(
     parent=None,
 )
 SAMPLE = SampleIdentity(fit=FIT.key, seed=0, take=0, sampler={"steps": 10}, noisier=None)
+BUDGET = BudgetIdentity(
+    clip="c" * 64, settings={"channels": 32}, minutes=5.0, device="cpu", threads=2
+)
 
 scalars = st.one_of(
     st.none(),
@@ -91,6 +95,7 @@ def test_keys_are_the_same_on_every_machine_and_day() -> None:
     assert GOLDENS["schema_version"] == SCHEMA_VERSION
     assert FIT.key == GOLDENS["fit"]
     assert SAMPLE.key == GOLDENS["sample"]
+    assert BUDGET.key == GOLDENS["budget"]
     assert clip_of(np.arange(12, dtype=np.float16).reshape(2, 2, 3)) == GOLDENS["clip"]
     assert digest({"b": [1, 1.0, True, None, "é"], "a": {}}) == GOLDENS["digest"]
 
@@ -139,6 +144,23 @@ def test_any_change_of_a_sample_changes_its_key(
 def test_each_field_of_a_fit_counts(change: dict[str, Any]) -> None:
     """The smallest change of each field gives another key."""
     assert replace(FIT, **change).key != FIT.key
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"clip": "d" * 64},
+        {"settings": {"channels": 33}},
+        {"minutes": 5.5},
+        {"device": "cuda"},
+        {"threads": 3},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_each_field_of_a_budget_counts(change: dict[str, Any]) -> None:
+    """The smallest change of each field gives another key, and there are no other fields."""
+    assert {field.name for field in fields(BudgetIdentity)} == BUDGET.described().keys()
+    assert replace(BUDGET, **change).key != BUDGET.key
 
 
 def test_where_a_fit_started_counts_beside_its_parent() -> None:

@@ -55,6 +55,8 @@ def test_the_folders_are_as_documented(store: Store, tensors: Tensors, key: str)
         f"fits/{key}/record.json",
         f"samples/{key}/sample.safetensors",
         f"samples/{key}/record.json",
+        f"budgets/{key}/speeds.safetensors",
+        f"budgets/{key}/record.json",
     }
 
 

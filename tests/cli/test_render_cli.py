@@ -79,7 +79,20 @@ def test_flags_become_the_job(shot: Path) -> None:
         *("--frames", "1001-1048", "--handles", "8", "--view", "left"),
         *("--layer", "fill_2", "--write", "merged", "--preset", "paper"),
         *("--set", "batch=2", "--set", "working_size = 96x64", "--seed", "7"),
-        *("--device", "cuda:1", "--threads", "3", "--cache", "c", "--contact-sheet", "s.png"),
+        *(
+            "--takes",
+            "3",
+            "--minutes",
+            "12.5",
+            "--device",
+            "cuda:1",
+            "--threads",
+            "3",
+            "--cache",
+            "c",
+            "--contact-sheet",
+            "s.png",
+        ),
         *("--events-file", "job/e.ndjson", "--write-job", "job.json"),
     )
 
@@ -101,6 +114,8 @@ def test_flags_become_the_job(shot: Path) -> None:
         preset="paper",
         settings={"batch": "2", "working_size": "96x64"},
         seed=7,
+        takes=3,
+        minutes=12.5,
         device="cuda:1",
         threads=3,
         cache="c",
@@ -303,7 +318,8 @@ def test_the_help_teaches() -> None:
     plain = [knob for knob in KNOBS if knob.name != "use_cache"]
     assert [knob.name for knob in plain if " ".join(knob.help.split()) not in text] == []
     numbers = [knob for knob in plain if knob.kind is Kind.NUMBER]
-    assert [knob.name for knob in numbers if f"0 to 1000 {knob.unit}" not in text] == []
+    limits = {knob.name: f"{knob.least} to {knob.most} {knob.unit}" for knob in numbers}
+    assert [name for name, words in limits.items() if words not in text] == []
     assert "default infusion" in text
     assert text.count("infusion-render") >= 5
     assert "130 cancelled" in text

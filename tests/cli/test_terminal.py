@@ -45,6 +45,11 @@ PROGRESS = Progress("fitting", 75, 300, 188.0, {"interval": 2.0, "intervals": 5.
         (Progress("inpainting", 10**9, 4 * 10**9), "inpainting   25%"),
         (Interval(0, 5, "hit"), "Interval 1/5 taken from the cache"),
         (Interval(4, 5, "fitted", 0.125), "Interval 5/5 fitted, loss 0.125"),
+        (Interval(0, 5, "hit", take=2), "Take 2: interval 1/5 taken from the cache"),
+        (
+            Progress("inpainting", 10**9, 4 * 10**9, None, {"take": 2.0, "takes": 3.0, "loss": 1}),
+            "inpainting   25%  take 2/3  loss 1",
+        ),
         (Frame(1001, "out/a.1001.exr"), "Wrote out/a.1001.exr"),
         (Warned("Odd.", "Look."), "Warning: Odd. Look."),
         (
@@ -74,6 +79,23 @@ def test_a_plan_as_an_overview() -> None:
         "Method  draft, seed 3",
         "Output  o.%04d.exr  layer",
     ]
+    takes = {**plan, "method": {"preset": "draft", "seed": 3, "takes": 4}}
+    assert sentence(Resolved(takes)).splitlines()[1] == "Method  draft, seed 3, 4 takes"
+
+
+def test_a_budget_as_an_overview() -> None:
+    """When minutes have become steps, that alone is told."""
+    method = {
+        "preset": "draft",
+        "minutes": 12.5,
+        "expected_seconds": 700.0,
+        "steps_per_interval": 480,
+        "detail_steps_per_interval": 160,
+    }
+
+    assert sentence(Resolved({"method": method})) == (
+        "Budget  12.5 minutes: 480 steps an interval, 160 at finer sizes; 11m40s expected"
+    )
 
 
 @pytest.mark.parametrize(

@@ -101,6 +101,42 @@ def some_fill(value: float = 2.5) -> tuple[Fill, np.ndarray]:
     return Fill(box, rgb, matte), whole
 
 
+@pytest.mark.parametrize("mode", [WriteMode.LAYER, WriteMode.FILL])
+def test_further_layers_stand_beside_the_first(tmp_path: Path, mode: WriteMode) -> None:
+    """Each is what it would be alone, one that the plate held is replaced, all else keeps bits."""
+    held = {"second.R": np.ones((HEIGHT, WIDTH), np.float16)}
+    plate = any_bits(np.float16, "RGBA") | any_bits(np.uint32, ["id"])
+    shot = OnePlate(write_exr(tmp_path / "plate.exr", ("", plate | held)))
+    (first, _), (second, _) = some_fill(), some_fill(3.0)
+
+    write_frame(
+        shot, 1, fill=first, target=tmp_path / "o.exr", layer="first", mode=mode,
+        further={"second": second, "third": None},
+    )  # fmt: skip
+
+    found = pixels(tmp_path / "o.exr")
+    kept = set(plate) if mode is WriteMode.LAYER else set()
+    layers = {"first": first, "second": second, "third": None}
+    assert set(found) == kept | {f"{layer}.{name}" for layer in layers for name in "RGBA"}
+    assert all(same(found[name], plate[name]) for name in kept)
+    for layer, fill in layers.items():
+        target = tmp_path / f"{layer}.exr"
+        write_frame(shot, 1, fill=fill, target=target, layer=layer, mode=WriteMode.FILL)
+        alone = pixels(target)
+        assert all(same(found[name], alone[name]) for name in alone)
+
+
+def test_a_merged_file_holds_one_fill(tmp_path: Path) -> None:
+    """More than one cannot be put into the same colour, and nothing is written."""
+    shot = OnePlate(write_exr(tmp_path / "plate.exr", ("", any_bits(np.float16, "RGB"))))
+    with pytest.raises(ValueError, match="holds one fill; b cannot"):
+        write_frame(
+            shot, 1, fill=None, target=tmp_path / "o.exr", layer="a", mode=WriteMode.MERGED,
+            further={"b": None},
+        )  # fmt: skip
+    assert not (tmp_path / "o.exr").exists()
+
+
 @pytest.mark.parametrize("dtype", [np.float16, np.float32])
 def test_the_layer_is_added_and_all_else_keeps_its_bits(tmp_path: Path, dtype: type) -> None:
     """Layer RGB is the fill inside and the plate outside, A the matte; other channels keep all."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -70,6 +71,23 @@ def test_the_fill_is_shown_whole_and_pixel_for_pixel(tmp_path: Path) -> None:
     shown = _cell(_sheet(tmp_path / "sheet.png"), 1, (468, 624))
     expected = (ramp * 255 + 0.5).astype(np.uint8).repeat(13, 0).repeat(13, 1)
     np.testing.assert_array_equal(shown, expected)
+
+
+def test_further_takes_stand_beside_the_first(tmp_path: Path) -> None:
+    """A close-up each, between the first one's and the truth."""
+    row = _row(truth=True)
+    takes = tuple(np.full_like(row.fill, value) for value in (0.4, 1.0))
+    sheet = tmp_path / "sheet.png"
+    contact_sheet([dataclasses.replace(row, further_takes=takes)], sheet)
+    with_takes = _sheet(sheet)
+    contact_sheet([row], sheet)
+    alone = _sheet(sheet)
+
+    # Close-ups are narrower than the whole pictures: all of them end at the sheet's right edge.
+    cell = (with_takes.shape[1] - alone.shape[1]) // len(takes)
+    middle = LABEL + GAP + 100
+    greys = [with_takes[middle, -GAP - cell * n + cell // 2, 0] for n in (4, 3, 2, 1)]
+    assert greys == [153, 102, 255, 204]
 
 
 def test_the_close_up_shows_the_hole_of_a_large_frame(tmp_path: Path) -> None:

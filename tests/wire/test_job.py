@@ -71,8 +71,10 @@ def test_the_baseline_is_what_a_job_looks_like_on_disk() -> None:
         layer="infusion_2",
         write="merged",
         preset="standard",
-        settings={"steps_per_interval": "500", "working_size": "432x240"},
+        settings={"batch": "4", "working_size": "432x240"},
         seed=7,
+        takes=3,
+        minutes=12.5,
         device="cuda:1",
         threads=8,
         cache="cache",
@@ -89,7 +91,7 @@ def test_the_baseline_is_still_read() -> None:
     job = RenderJob.from_json(BASELINE.read_text(encoding="ascii"))
 
     assert job.schema_version == "1.0"
-    assert job.settings == {"steps_per_interval": "500", "working_size": "432x240"}
+    assert job.settings == {"batch": "4", "working_size": "432x240"}
     assert not [field.name for field in fields(job) if getattr(job, field.name) is None]
 
 

@@ -30,6 +30,13 @@ OWN_FIELDS = frozenset(
 """Fields of a record that the cache writes itself; a caller's record must not hold them."""
 
 
+_TENSOR_FILES = {
+    "fits": "weights.safetensors",
+    "samples": "sample.safetensors",
+    "budgets": "speeds.safetensors",
+}
+
+
 class Kind(str, Enum):
     """What an entry holds; its value is the folder that such entries lie in."""
 
@@ -37,16 +44,18 @@ class Kind(str, Enum):
     """The weights fitted to one interval."""
     SAMPLE = "samples"
     """What one interval's sampling left behind."""
+    BUDGET = "budgets"
+    """The numbers of steps that fit the minutes a render was given, and the speeds they rest on."""
 
     @property
     def tensor_file(self) -> str:
         """Name of the tensor file inside the entry's folder."""
-        return "weights.safetensors" if self is Kind.FIT else "sample.safetensors"
+        return _TENSOR_FILES[self.value]
 
     @property
     def word(self) -> str:
-        """`fit` or `sample`, for messages."""
-        return "fit" if self is Kind.FIT else "sample"
+        """`fit`, `sample` or `budget`, for messages."""
+        return self.value.removesuffix("s")
 
 
 @dataclass(frozen=True)

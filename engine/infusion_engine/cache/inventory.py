@@ -76,7 +76,9 @@ def inventory(folder: Path) -> list[Item]:
     items = []
     for (kind, key), (path, size, seconds) in stats.items():
         record = records[kind, key]
-        fit = record if kind is Kind.FIT else records.get((Kind.FIT, _text(record, "fit") or ""))
+        fit = record  # or a budget's, which tells the clip as well
+        if kind is Kind.SAMPLE:
+            fit = records.get((Kind.FIT, _text(record, "fit") or ""))
         note = notes.get(key)
         used = datetime.fromtimestamp(seconds, UTC)
         if note is not None:

@@ -1,4 +1,4 @@
-"""Keys: digests over everything that determines a fit or a sample, and nothing else."""
+"""Keys: digests over everything that determines a fit, a sample or a budget, and nothing else."""
 
 from __future__ import annotations
 
@@ -144,7 +144,32 @@ class SampleIdentity:
         return _described(self)
 
 
-def _described(identity: FitIdentity | SampleIdentity) -> dict[str, object]:
+@dataclass(frozen=True)
+class BudgetIdentity:
+    """All by which a budget of minutes is found again: the job, and not how fast it went."""
+
+    clip: str
+    """`ClipDigest` of the region."""
+    settings: Mapping[str, object]
+    """Every setting, before the budget changed any."""
+    minutes: float
+    """How long the render may take."""
+    device: str
+    """Type of the device (`cpu`, `cuda`)."""
+    threads: int
+    """CPU threads."""
+
+    @property
+    def key(self) -> str:
+        """64 hexadecimal digits that change with any field."""
+        return _key("budget", self.described())
+
+    def described(self) -> dict[str, object]:
+        """The identity spelled out, for `record.json`."""
+        return _described(self)
+
+
+def _described(identity: FitIdentity | SampleIdentity | BudgetIdentity) -> dict[str, object]:
     return {field.name: plain(getattr(identity, field.name)) for field in fields(identity)}
 
 

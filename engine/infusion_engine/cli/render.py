@@ -195,7 +195,7 @@ def _dry_run(job: RenderJob, mode: EventsMode) -> None:
 
 def _shown(value: object) -> str:
     """A resolved value as a person reads it."""
-    if value is None:
+    if value is None or value == []:
         return "-"
     if isinstance(value, bool):
         return "yes" if value else "no"

@@ -149,7 +149,8 @@ def sentence(event: Event) -> str:
         case Interval(index=index, count=count, outcome=outcome):
             how = "taken from the cache" if outcome == "hit" else "fitted"
             loss = "" if event.loss is None else f", loss {event.loss:.4g}"
-            return f"Interval {index + 1}/{count} {how}{loss}"
+            take = f"Take {event.take}: interval" if event.take > 1 else "Interval"
+            return f"{take} {index + 1}/{count} {how}{loss}"
         case Frame(path=path) | Preview(path=path):
             return f"Wrote {path}"
         case Warned(message=message, remedy=remedy):
@@ -164,13 +165,19 @@ def sentence(event: Event) -> str:
 
 
 def overview(plan: object) -> list[str]:
-    """The three lines of a plan that a person wants to see before waiting."""
+    """The lines of a plan that a person wants to see before waiting."""
     if not isinstance(plan, dict):
         return []
     plate, method, output = (plan.get(part, {}) for part in ("plate", "method", "output"))
+    expected, takes = method.get("expected_seconds"), method.get("takes", 1)
+    if expected is not None:  # the rest was told before
+        steps, detail = method.get("steps_per_interval"), method.get("detail_steps_per_interval")
+        budget = f"{method.get('minutes'):g} minutes: {steps} steps an interval, {detail} at finer"
+        return [f"Budget  {budget} sizes; {duration(expected)} expected"]
+    drawn = f", {takes} takes" if takes > 1 else ""
     return [
         f"Plate   {plate.get('files')}  {plate.get('frames')}  {plate.get('size')}",
-        f"Method  {method.get('preset')}, seed {method.get('seed')}",
+        f"Method  {method.get('preset')}, seed {method.get('seed')}{drawn}",
         f"Output  {output.get('files')}  {output.get('write')}",
     ]
 
@@ -179,6 +186,8 @@ def details(event: Progress) -> list[str]:
     """Interval k/n, the other figures, and the time left, each as a short text."""
     figures = dict(event.figures)
     parts = []
+    if "take" in figures and "takes" in figures:
+        parts.append(f"take {int(figures.pop('take'))}/{int(figures.pop('takes'))}")
     if "interval" in figures and "intervals" in figures:
         index, count = int(figures.pop("interval")), int(figures.pop("intervals"))
         parts.append(f"interval {index + 1}/{count}")

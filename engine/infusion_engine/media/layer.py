@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
+from types import MappingProxyType
 from typing import Protocol
 
 import numpy as np
@@ -77,16 +78,25 @@ class _Window:
 
 
 def write_frame(
-    shot: PlateShot, frame: int, *, fill: Fill | None, target: Path, layer: str, mode: WriteMode
+    shot: PlateShot,
+    frame: int,
+    *,
+    fill: Fill | None,
+    target: Path,
+    layer: str,
+    mode: WriteMode,
+    further: Mapping[str, Fill | None] = MappingProxyType({}),
 ) -> None:
     """Writes `frame` to `target`, whole or not at all; every bit outside the hole is the plate's.
 
     `fill` None means an empty matte: the frame passes through (an EXR still gains the layer).
+    `further` are the fills of more takes by their layers, for an EXR that is not merged.
 
     Raises:
         FrameError: the plate's file is damaged, or of a kind that cannot take the fill.
         StorageError: `target` cannot be written.
         UsageError: `target` is the plate's own file.
+        ValueError: further takes cannot stand in such a file.
     """
     header = shot.header(frame)
     if _is_same_file(target, header.path):
@@ -95,9 +105,13 @@ def write_frame(
             remedy="Choose another --output.",
         )
     part = header.parts[shot.part]
+    if further and (header.format is not Format.EXR or mode is WriteMode.MERGED):
+        raise ValueError(f"{target} holds one fill; {', '.join(further)} cannot be put beside it")
     over = _over_window(fill, part.data_window)
     if header.format is Format.EXR:
-        write_bytes(target, _exr_bytes(header, part, shot.colour, over, layer=layer, mode=mode))
+        layers = {layer: over}
+        layers |= {name: _over_window(one, part.data_window) for name, one in further.items()}
+        write_bytes(target, _exr_bytes(header, part, shot.colour, layers, mode=mode))
     elif header.format is Format.DPX:
         write_bytes(target, _dpx_bytes(header, over))
     elif fill is None and header.format is not Format.JPEG:
@@ -202,9 +216,8 @@ def _exr_bytes(
     header: FrameHeader,
     part: Part,
     colour: tuple[str, ...],
-    over: _Window,
+    layers: Mapping[str, _Window],
     *,
-    layer: str,
     mode: WriteMode,
 ) -> bytes:
     pixel_type = part.channel(colour[0]).type
@@ -215,17 +228,21 @@ def _exr_bytes(
         )
     exr = read_exr_header(header.path)
     plate = exr_file.read_pixels(header.path, exr)
-    added = _layer_pixels(plate[part.index], colour, over, pixel_type)
-    prefix = _layer_name(part, colour, layer)
-    named = {f"{prefix}.{name}": pixels for name, pixels in added.items()}
+    named: dict[str, np.ndarray] = {}
+    old: frozenset[tuple[int, str]] = frozenset()
+    for layer, over in layers.items():
+        added = _layer_pixels(plate[part.index], colour, over, pixel_type)
+        prefix = _layer_name(part, colour, layer)
+        named |= {f"{prefix}.{name}": pixels for name, pixels in added.items()}
+        old |= layer_channels(header, part.index, colour, layer)
     if mode is WriteMode.FILL:
         return exr_file.encoded_exr(exr, [exr_file.NewPart(part.index, named)])
-    old = layer_channels(header, part.index, colour, layer)
     parts = []
     for index, channels in enumerate(plate):
         kept = {name: p for name, p in channels.items() if (index, name) not in old}
         if index == part.index:
             if mode is WriteMode.MERGED:
+                (over,) = layers.values()
                 kept |= _merged_colour(channels, colour, over, pixel_type)
             kept |= named
         if kept:

@@ -158,7 +158,7 @@ def open_shot(job: RenderJob) -> Shot:
         headers=headers,
         notes=notes,
     )
-    _check_layer_is_free(shot, job.layer)
+    check_layer_is_free(shot, job.layer)
     return shot
 
 
@@ -313,8 +313,12 @@ def _colour_type(header: FrameHeader, colour: Found) -> PixelType:
     return kind
 
 
-def _check_layer_is_free(shot: Shot, layer: str) -> None:
-    """Raises UsageError where writing the layer would replace the colour, the matte or a view."""
+def check_layer_is_free(shot: Shot, layer: str) -> None:
+    """See to it that writing the layer replaces nothing that the plate is made of.
+
+    Raises:
+        UsageError: it would replace the colour or the matte, or has the name of a view.
+    """
     first = shot.headers[shot.frames_read.first]
     if layer in views_of(first):
         raise UsageError(

@@ -1,8 +1,8 @@
 """The contact sheet: a PNG of plate, matte outline and fill at a few frames, for looking at.
 
 One row a frame. Columns: the whole plate with the matte outlined, the whole result, the matte's
-surroundings close up in the result, and in the truth where there is one. Small frames are enlarged
-by a whole number so that pixels stay square; large ones are reduced.
+surroundings close up in the result, in further takes, and in the truth where there is one. Small
+frames are enlarged by a whole number so that pixels stay square; large ones are reduced.
 """
 
 from __future__ import annotations
@@ -51,6 +51,8 @@ class SheetFrame:
     """(H, W) in [0, 1], the matte as used; hole = matte > 0."""
     truth: npt.NDArray[np.float32] | None = None
     """(H, W, 3) in [0, 1], what was really behind, where anyone knows."""
+    further_takes: tuple[npt.NDArray[np.float32], ...] = ()
+    """Like fill, one for each take after the first; as many in every row."""
 
 
 def chosen_frames(frames: Sequence[int], most: int = 4) -> tuple[int, ...]:
@@ -71,6 +73,7 @@ def contact_sheet(rows: Sequence[SheetFrame], path: Path) -> None:
     """
     close = _close_size(rows)
     titles = ["plate, matte outlined", "fill", "fill, close"]
+    titles += [f"take {number}, close" for number, _ in enumerate(rows[0].further_takes, start=2)]
     if any(row.truth is not None for row in rows):
         titles.append("truth, close")
     cells = [_cells(row, close) for row in rows]
@@ -101,6 +104,7 @@ def _cells(row: SheetFrame, close: tuple[int, int]) -> list[Picture]:
         _outlined(_fitted(row.plate, CELL), row.matte > 0),
         _fitted(row.fill, CELL),
         _fitted(row.fill[rows, columns], CLOSE),
+        *(_fitted(take[rows, columns], CLOSE) for take in row.further_takes),
     ]
     if row.truth is not None:
         cells.append(_fitted(row.truth[rows, columns], CLOSE))

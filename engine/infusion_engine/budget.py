@@ -1,0 +1,91 @@
+"""The budget: how many steps a render may take, so that it ends in the time it was given."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from infusion_engine.settings import Settings, at_level
+
+LEAST_STEPS = 0.25
+"""Least share of the preset's optimiser steps: at a fifth of draft's, the demo's colours stray."""
+MOST_STEPS = 10.0
+"""Most of it: what more would bring is not known, and the render ends before its time."""
+LEAST_SAMPLING = 0.5
+"""Least share of the preset's denoiser evaluations, tried where the least of steps is too long."""
+
+
+@dataclass(frozen=True)
+class LevelSpeed:
+    """How fast one pyramid level goes on this device."""
+
+    step_seconds: float
+    """Seconds for one optimiser step."""
+    evaluation_seconds: float
+    """Seconds for one denoiser evaluation of a whole sample."""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Settings that were made to fit, and what they come to."""
+
+    settings: Settings
+    """The preset's, with other numbers of steps."""
+    expected_seconds: float
+    """How long fitting and sampling should take with them."""
+
+
+def allocated(
+    settings: Settings, speeds: Sequence[LevelSpeed], *, seconds: float, takes: int
+) -> Budget:
+    """The settings that spend `seconds` on fitting and sampling, as far as sense allows.
+
+    Optimiser steps of all levels get the same share of the preset's, from LEAST_STEPS to
+    MOST_STEPS. Only where the least share is too long are denoiser evaluations cut as well, down to
+    LEAST_SAMPLING. Numbers are rounded down, to keep within the time. The time is not kept where
+    the least of everything takes longer, nor used up where the most of everything does not.
+
+    Args:
+        settings: of the preset; its numbers of steps are what is scaled.
+        speeds: of each level, coarsest first; every number above 0.
+        seconds: to be spent; may be 0 or less, where nothing is left.
+        takes: samples to draw from the fits.
+    """
+    fitting = _fitting_seconds(settings, speeds)
+    sampling = _sampling_seconds(settings, speeds) * takes
+    steps = min(max((seconds - sampling) / fitting, LEAST_STEPS), MOST_STEPS)
+    evaluations = 1.0
+    if steps == LEAST_STEPS:
+        left = seconds - LEAST_STEPS * fitting
+        evaluations = min(max(left / sampling, LEAST_SAMPLING), 1.0)
+    found = replace(
+        settings,
+        steps_per_interval=_share(settings.steps_per_interval, steps),
+        detail_steps_per_interval=_share(settings.detail_steps_per_interval, steps),
+        sampling_steps=_share(settings.sampling_steps, evaluations),
+        detail_sampling_steps=_share(settings.detail_sampling_steps, evaluations),
+    )
+    expected = _fitting_seconds(found, speeds) + _sampling_seconds(found, speeds) * takes
+    return Budget(found, expected)
+
+
+def _share(number: int, share: float) -> int:
+    return max(1, int(number * share))
+
+
+def _fitting_seconds(settings: Settings, speeds: Sequence[LevelSpeed]) -> float:
+    """Seconds for the fits of all intervals of all levels."""
+    own = [at_level(settings, level) for level in range(len(speeds))]
+    return sum(
+        one.intervals * one.steps_per_interval * speed.step_seconds
+        for one, speed in zip(own, speeds, strict=True)
+    )
+
+
+def _sampling_seconds(settings: Settings, speeds: Sequence[LevelSpeed]) -> float:
+    """Seconds for one sample through all intervals of all levels."""
+    own = [at_level(settings, level) for level in range(len(speeds))]
+    return sum(
+        one.intervals * one.sampling_steps * speed.evaluation_seconds
+        for one, speed in zip(own, speeds, strict=True)
+    )
