@@ -15,6 +15,7 @@ from infusion_engine.cache.key import ClipDigest
 from infusion_engine.cache.store import Store
 from infusion_engine.device import choose_device, device_errors
 from infusion_engine.infuse import Infusion, Source
+from infusion_engine.machine import made_with
 from infusion_engine.media.clip import encode_clip
 from infusion_engine.media.encoding import Encoding
 from infusion_engine.media.layer import Fill, write_frame
@@ -23,6 +24,9 @@ from infusion_engine.media.shot import holds_layer
 from infusion_engine.media.survey import Survey, survey
 from infusion_engine.plan import Plan
 from infusion_engine.progress import Report
+from infusion_engine.review.html_report import HtmlReport
+from infusion_engine.review.interval_done import IntervalDone
+from infusion_engine.review.onlooker import Onlooker
 from infusion_engine.sheet import write_sheet
 
 FIRST_TAKE = 0
@@ -41,9 +45,7 @@ class Filled:
 
     def rgb(self, index: int) -> np.ndarray:
         """Frame `index` in plate values at the plate's size: (h, w, 3) float32."""
-        rows, columns = self.region.height, self.region.width
-        encoded = np.moveaxis(self.clip[:, index, :rows, :columns], 0, 2)
-        return self.encoding.decode(self.region.enlarge(encoded))
+        return _decoded(self.clip[:, index], self.region, self.encoding)
 
 
 def render(plan: Plan, report: Report) -> None:
@@ -55,39 +57,61 @@ def render(plan: Plan, report: Report) -> None:
         StorageError: the cache or the output cannot be written.
         Cancelled: a stop was asked for; everything finished is kept.
     """
+    with _onlooker(plan, report) as onlooker:
+        _render(plan, report, onlooker)
+
+
+def _render(plan: Plan, report: Report, onlooker: Onlooker) -> None:
+    """What `render` does, while somebody looks on."""
     shot = plan.shot
     if holds_layer(shot, plan.job.layer):
         report.warn(f"The plate already holds a layer {plan.job.layer!r}: it is replaced.")
+    onlooker.phase("looking")
     found = survey(shot, on_frame=_telling(report, "looking"))
+    holes = {frame: found.holes[frame] for frame in shot.frames}
+    onlooker.looked(holes)
     if found.encoding is None:
         report.warn("The matte is empty on every frame: all frames pass through unchanged.")
         filled = None
     else:
-        filled = _fill(plan, found, found.encoding, report)
+        filled = _fill(plan, found, found.encoding, report, onlooker)
+
+    def fill_of(frame: int) -> Fill | None:
+        if filled is None or holes[frame].is_empty:
+            return None
+        rgb = filled.rgb(frame - shot.frames_read.first)
+        return _frame_fill(plan, filled.region, rgb, frame)
+
+    onlooker.phase("writing")
     for done, frame in enumerate(shot.frames):
         report.progress("writing", done, len(shot.frames))
-        fill = None
-        if filled is not None and not found.holes[frame].is_empty:
-            fill = _frame_fill(plan, filled, frame)
-        target = plan.output.path(frame)
+        target, fill = plan.output.path(frame), fill_of(frame)
         write_frame(shot, frame, fill=fill, target=target, layer=plan.job.layer, mode=plan.write)
         report.frame(frame, target)
     report.progress("writing", len(shot.frames), len(shot.frames))
+    onlooker.phase("drawing")
     if plan.contact_sheet is not None:
-        write_sheet(
-            shot,
-            {f: b for f, b in found.holes.items() if f in shot.frames},
-            lambda frame: None if filled is None else _frame_fill(plan, filled, frame),
-            plan.contact_sheet,
-        )
+        write_sheet(shot, holes, fill_of, plan.contact_sheet)
         report.preview(plan.contact_sheet)
+    onlooker.filled(fill_of)
 
 
-def _fill(plan: Plan, found: Survey, encoding: Encoding, report: Report) -> Filled:
+def _onlooker(plan: Plan, report: Report) -> Onlooker:
+    """Who watches the render."""
+    if plan.report is None:
+        return Onlooker()
+    return HtmlReport(plan.report, shot=plan.shot, described=plan.described(), report=report)
+
+
+def _fill(
+    plan: Plan, found: Survey, encoding: Encoding, report: Report, onlooker: Onlooker
+) -> Filled:
     """The filled clip, from the cache as far as it goes."""
     torch.set_num_threads(plan.threads)
     device = choose_device(plan.job.device)
+    onlooker.machine(made_with(device, plan.threads))
     region = choose_region(found.hole, plan.shot.canvas, plan.settings)
+    onlooker.phase("reading")
     digest = ClipDigest()
     clip = encode_clip(
         plan.shot,
@@ -96,6 +120,15 @@ def _fill(plan: Plan, found: Survey, encoding: Encoding, report: Report) -> Fill
         on_bits=digest.add_frame,
         on_frame=_telling(report, "reading"),
     )
+
+    def on_interval(done: IntervalDone) -> None:
+        def fill_of(frame: int) -> Fill:
+            encoded = done.frame(frame - plan.shot.frames_read.first)
+            return _frame_fill(plan, region, _decoded(encoded, region, encoding), frame)
+
+        onlooker.interval(done, None if done.predicted is None else fill_of)
+
+    onlooker.phase("inpainting")
     with _store(plan, report) as store, device_errors(device):
         source = Source(
             x_0=torch.from_numpy(clip.x_0).to(device),
@@ -113,6 +146,7 @@ def _fill(plan: Plan, found: Survey, encoding: Encoding, report: Report) -> Fill
             store=store,
             report=report,
             threads=plan.threads,
+            on_interval=None if plan.report is None else on_interval,
         )
         store.note_shot(
             source.clip,
@@ -125,14 +159,16 @@ def _fill(plan: Plan, found: Survey, encoding: Encoding, report: Report) -> Fill
         return Filled(infusion.run(), region, encoding)
 
 
-def _frame_fill(plan: Plan, filled: Filled, frame: int) -> Fill:
-    """What replaces the plate in one frame."""
-    box = filled.region.box
-    return Fill(
-        box=box,
-        rgb=filled.rgb(frame - plan.shot.frames_read.first),
-        matte=plan.shot.read_matte(frame)[box.slices(plan.shot.canvas)],
-    )
+def _decoded(frame: np.ndarray, region: Region, encoding: Encoding) -> np.ndarray:
+    """One frame (3, H, W) of a clip in plate values at the plate's size: (h, w, 3) float32."""
+    encoded = np.moveaxis(frame[:, : region.height, : region.width], 0, 2)
+    return encoding.decode(region.enlarge(encoded))
+
+
+def _frame_fill(plan: Plan, region: Region, rgb: np.ndarray, frame: int) -> Fill:
+    """What replaces the plate in one frame: rgb is (h, w, 3), in the region."""
+    matte = plan.shot.read_matte(frame)[region.box.slices(plan.shot.canvas)]
+    return Fill(box=region.box, rgb=rgb, matte=matte)
 
 
 @contextmanager

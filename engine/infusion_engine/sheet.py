@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-import numpy as np
-
 from infusion_engine.media.box import Box
-from infusion_engine.media.display import to_display
 from infusion_engine.media.layer import Fill
 from infusion_engine.media.shot import Shot
 from infusion_engine.review.contact_sheet import SheetFrame, chosen_frames, contact_sheet
+from infusion_engine.review.shown import shown
 
 
 def write_sheet(
@@ -34,16 +32,5 @@ def write_sheet(
 
 def _row(shot: Shot, frame: int, fill: Fill | None) -> SheetFrame:
     """One frame as it was and as it became, in display values."""
-    pixels = shot.read_plate(frame).pixels
-    plate = to_display(pixels, shot.transfer)
-    matte = shot.read_matte(frame)
-    shown = plate.copy()
-    if fill is not None:
-        place = fill.box.slices(shot.canvas)
-        alpha = matte[place][..., None]
-        filled = to_display(fill.rgb, shot.transfer)
-        # Where the matte is empty the plate stays, whatever it is made of.
-        shown[place] = np.where(
-            alpha > 0, filled * alpha + plate[place] * (1 - alpha), plate[place]
-        )
-    return SheetFrame(frame=frame, plate=plate, fill=shown, matte=matte)
+    seen = shown(shot, frame, fill)
+    return SheetFrame(frame=frame, plate=seen.plate, fill=seen.fill, matte=seen.matte)

@@ -80,7 +80,7 @@ def test_flags_become_the_job(shot: Path) -> None:
         *("--layer", "fill_2", "--write", "merged", "--preset", "paper"),
         *("--set", "batch=2", "--set", "working_size = 96x64", "--seed", "7"),
         *("--device", "cuda:1", "--threads", "3", "--cache", "c", "--contact-sheet", "s.png"),
-        *("--events-file", "job/e.ndjson", "--write-job", "job.json"),
+        *("--report", "r", "--events-file", "job/e.ndjson", "--write-job", "job.json"),
     )
 
     assert result.exit_code == 0
@@ -105,6 +105,7 @@ def test_flags_become_the_job(shot: Path) -> None:
         threads=3,
         cache="c",
         contact_sheet="s.png",
+        report="r",
         events_file="job/e.ndjson",
     )
 
