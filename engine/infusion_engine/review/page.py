@@ -89,6 +89,11 @@ class Page:
     """Everything resolved, in sections."""
 
     @property
+    def unseen(self) -> tuple[int, ...]:
+        """Numbers of the intervals that are done and have no preview."""
+        return tuple(row.number for row in self.intervals if row.picture is None)
+
+    @property
     def wipe_frames(self) -> list[dict[str, Any]]:
         """The wipe's frames as its script reads them."""
         return [asdict(frame) for frame in self.wipe]
@@ -133,5 +138,6 @@ def value_text(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, (list, tuple)):
-        return " ".join(map(value_text, value))
+        is_size = all(isinstance(part, int) for part in value)
+        return ("x" if is_size else " ").join(map(value_text, value))
     return f"{value:g}" if isinstance(value, float) else str(value)
