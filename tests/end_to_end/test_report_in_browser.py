@@ -102,12 +102,11 @@ def test_settings_times_and_losses_are_there(page: Page) -> None:
 
 
 def test_the_wipe_follows_the_pointer(page: Page) -> None:
-    """Dragging moves the line, and what is seen on its way changes from plate to fill."""
+    """Dragging moves the line."""
     stage = page.locator("#stage")
     stage.scroll_into_view_if_needed()
     box = stage.bounding_box()
     assert box is not None
-    pictures = []
     for share in (0.9, 0.1):
         page.mouse.move(box["x"] + 0.5 * box["width"], box["y"] + 20)
         page.mouse.down()
@@ -116,8 +115,23 @@ def test_the_wipe_follows_the_pointer(page: Page) -> None:
         line = page.locator("#line").bounding_box()
         assert line is not None
         assert line["x"] - box["x"] == pytest.approx(share * box["width"], abs=2.0)
-        pictures.append(stage.screenshot())
-    assert pictures[0] != pictures[1]
+
+
+def test_the_plate_is_left_of_the_line_and_the_fill_right_of_it(page: Page) -> None:
+    """At one end only the plate is seen, at the other only the fill, and both in between."""
+    page.add_style_tag(content="#line, .tag { visibility: hidden }")
+    stage = page.locator("#stage")
+    seen = []
+    for key in ("1", "2", "3"):
+        page.keyboard.press(key)
+        seen.append(stage.screenshot())
+    plate, fill, both = seen
+    assert len({plate, fill, both}) == 3
+    page.add_style_tag(content="#after { visibility: hidden }")
+    assert stage.screenshot() == plate
+    page.add_style_tag(content="#before { visibility: hidden } #after { visibility: visible }")
+    page.keyboard.press("2")
+    assert stage.screenshot() == fill
 
 
 def test_the_wipe_s_own_slider_moves_it(page: Page) -> None:
