@@ -129,9 +129,6 @@ def test_the_plate_is_left_of_the_line_and_the_fill_right_of_it(page: Page) -> N
     assert len({plate, fill, both}) == 3
     page.add_style_tag(content="#after { visibility: hidden }")
     assert stage.screenshot() == plate
-    page.add_style_tag(content="#before { visibility: hidden } #after { visibility: visible }")
-    page.keyboard.press("2")
-    assert stage.screenshot() == fill
 
 
 def test_the_wipe_s_own_slider_moves_it(page: Page) -> None:
