@@ -75,6 +75,5 @@ def save_jpeg(picture: Picture, path: Path) -> None:
         StorageError: the file cannot be written.
     """
     with replacing(path) as partial:
-        Image.fromarray(picture).save(
-            partial, format="JPEG", quality=_JPEG_QUALITY, subsampling=0, optimize=True
-        )
+        # Without `optimize`: pillow's buffer for that is too small for noise at full colour.
+        Image.fromarray(picture).save(partial, format="JPEG", quality=_JPEG_QUALITY, subsampling=0)
