@@ -24,12 +24,13 @@ $(READY): pyproject.toml constraints.txt
 demo: $(READY)
 	$(BIN)/python examples/fire/make_plate.py $(DEMO)
 	$(BIN)/infusion-render $(DEMO)/plate --matte $(DEMO)/matte --output $(DEMO)/fire.%04d.exr \
-		--preset draft --cache $(DEMO)/cache --contact-sheet $(DEMO)/contact.png
+		--preset draft --cache $(DEMO)/cache --contact-sheet $(DEMO)/contact.png \
+		--report $(DEMO)/report
 	@echo
 	@echo "The fill against what was really behind:"
 	$(BIN)/infusion-evaluate $(DEMO)/fire.%04d.exr $(DEMO)/truth --matte $(DEMO)/matte --layer infusion
 	@echo
-	@echo "Look at it:  $(DEMO)/contact.png"
+	@echo "Look at it:  $(DEMO)/contact.png, $(DEMO)/report/index.html"
 	@echo "Frames:      $(DEMO)/fire.1001.exr ... (layer infusion beside the plate's own channels)"
 
 # The README's picture is what the demo really gave.

@@ -234,7 +234,9 @@ def test_preparing_writes_nothing(exr_job: RenderJob, tmp_path: Path) -> None:
     """Neither output, nor cache, nor the contact sheet's folder comes into being."""
     before = _tree(tmp_path)
 
-    prepare(exr_job.overridden(contact_sheet=str(tmp_path / "review" / "a.png")))
+    prepare(
+        exr_job.overridden(contact_sheet=str(tmp_path / "s" / "a.png"), report=str(tmp_path / "r"))
+    )
 
     assert _tree(tmp_path) == before
 
@@ -295,9 +297,23 @@ def test_a_contact_sheet_on_a_frame_is_refused(
         prepare(png_job.overridden(contact_sheet=str(tmp_path / name)))
 
 
+def test_a_report_among_frames_is_refused(exr_job: RenderJob, tmp_path: Path) -> None:
+    """Its pictures would lie beside the frames of the result, and could take their names."""
+    job = exr_job.overridden(output=str(tmp_path / "pictures"), report=str(tmp_path))
+
+    with pytest.raises(UsageError, match="among frames"):
+        prepare(job)
+
+
 @pytest.mark.parametrize(
     ("field", "name"),
-    [("output", "a/b.%04d.exr"), ("output", ""), ("cache", "a"), ("contact_sheet", "a/b.png")],
+    [
+        ("output", "a/b.%04d.exr"),
+        ("output", ""),
+        ("cache", "a"),
+        ("contact_sheet", "a/b.png"),
+        ("report", ""),
+    ],
 )
 def test_a_file_in_the_way_is_found_now(
     exr_job: RenderJob, tmp_path: Path, field: str, name: str
@@ -339,9 +355,10 @@ def test_claimed_folders_are_empty(exr_job: RenderJob, tmp_path: Path) -> None:
     """Claiming makes the folders and leaves nothing in them."""
     before = _tree(tmp_path)
 
-    claim_folders(prepare(exr_job.overridden(contact_sheet=str(tmp_path / "review" / "a.png"))))
+    sheet, report = str(tmp_path / "review" / "a.png"), str(tmp_path / "r")
+    claim_folders(prepare(exr_job.overridden(contact_sheet=sheet, report=report)))
 
-    assert _tree(tmp_path) == sorted([*before, "cache", "out", "review"])
+    assert _tree(tmp_path) == sorted([*before, "cache", "out", "review", "r", "r/pictures"])
 
 
 def test_missing_frames_are_refused(exr_job: RenderJob) -> None:

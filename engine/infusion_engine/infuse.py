@@ -7,7 +7,7 @@ so that a run which was ended anywhere goes on from the last finished interval.
 
 from __future__ import annotations
 
-import platform
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
@@ -15,7 +15,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from infusion_engine import __version__
 from infusion_engine.cache.entry import Kind
 from infusion_engine.cache.store import Store
 from infusion_engine.chain import FIT_SEED, Named, stages
@@ -23,11 +22,14 @@ from infusion_engine.diffusion.denoise import Model, build, initialise, load_sta
 from infusion_engine.diffusion.guess import smooth_guess
 from infusion_engine.diffusion.interval import top_timestep
 from infusion_engine.diffusion.memory import remembered
+from infusion_engine.diffusion.place import sampled_place
 from infusion_engine.diffusion.pyramid import PyramidLevel, detail_spread, levels, without_detail
 from infusion_engine.diffusion.sample import NoiseSource, Scene, noised, sample_interval
 from infusion_engine.diffusion.schedule import T
+from infusion_engine.machine import made_with
 from infusion_engine.progress import Report
-from infusion_engine.settings import Area, Settings
+from infusion_engine.review.interval_done import IntervalDone, noted, thinned
+from infusion_engine.settings import Settings
 from infusion_engine.training.fit import FitState, fit_interval
 from infusion_engine.training.window import Ground, lay_ground
 from infusion_engine.workload import Workload
@@ -64,11 +66,13 @@ class Infusion:
         store: Store,
         report: Report,
         threads: int,
+        on_interval: Callable[[IntervalDone], None] | None = None,
     ) -> None:
         self.source = source
         self.settings = settings
         self.store = store
         self.report = report
+        self.on_interval = on_interval
         self.take = take
         self.levels = levels(
             source.x_0, source.hole, coarsest_hole_pixels=settings.coarsest_hole_pixels
@@ -81,19 +85,19 @@ class Infusion:
             seed=seed,
             take=take,
         )
-        self.places = [_sampled_place(one.hole, settings) for one in self.levels]
+        self.places = [sampled_place(one.hole, settings) for one in self.levels]
         self.model: Model = build(settings.network, channels=settings.channels)
         self.model.to(source.x_0.device)
         self._loaded = -1  # index of the stage whose fit the model holds
         self._carried: Mapping[str, Tensor] = {}
-        self._machine = _machine(source.x_0.device, threads)
+        self._machine = made_with(source.x_0.device, threads)
         self.begin(seed)
 
     def begin(self, seed: int, *, number: int = 1, count: int = 1) -> None:
         """Have `run` draw the sample of `seed`, from the same fits: take `number` of `count`."""
         self.seed, self.number = seed, number
         self.stages = stages(replace(self.named, seed=seed), self.settings)
-        self._told: set[int] = set()
+        self._told: dict[int, str] = {}  # outcome of each stage's fit
         self._work = Workload(
             self.levels, self.places, self.stages, self.report, take=number, takes=count
         )
@@ -113,10 +117,13 @@ class Infusion:
         finished, x = self._latest_sample()
         for index in range(finished + 1):
             self._tell(index, "hit", None)
+            self._hand_on(index, x if index == finished and self.stages[index].then < 0 else None)
         for index in range(finished + 1, len(self.stages)):
             self._fit(index)
-            x = self._sample(index, x)
+            began = time.monotonic()
+            x, predicted = self._sample(index, x)
             self._drop_before(index)
+            self._hand_on(index, predicted, time.monotonic() - began)
         if x is None:
             raise AssertionError("a chain has at least one interval")
         return self._whole(len(self.levels) - 1, x).cpu().numpy()
@@ -173,22 +180,25 @@ class Infusion:
                 self._carried = {}
             else:
                 self._fit(index - 1)
-            state = self._fit_here(index)
+            began, losses = time.monotonic(), list[float]()
+            state = self._fit_here(index, losses)
+            told = {"seconds": round(time.monotonic() - began, 3), "losses": thinned(losses)}
             tensors = {f"model.{k}": v.numpy() for k, v in state.model.items()}
             tensors |= {f"optimiser.{k}": v.numpy() for k, v in state.optimiser.items()}
             self.store.save(
                 Kind.FIT,
                 key,
                 tensors,
-                {"identity": stage.fit.described(), "loss": state.loss, **self._machine},
+                {"identity": stage.fit.described(), "loss": state.loss, **told, **self._machine},
             )
         self._loaded, self._carried = index, state.optimiser
         self._tell(index, "fitted", state.loss)
 
-    def _fit_here(self, index: int) -> FitState:
-        """Fit the model, which holds what stage `index` starts from."""
+    def _fit_here(self, index: int, losses: list[float]) -> FitState:
+        """Fit the model, which holds what stage `index` starts from; `losses` gets each step's."""
 
         def on_step(step: int, loss: float) -> None:
+            losses.append(loss)
             self._work.fitted(index, step, loss)
 
         self._loaded = -1
@@ -218,14 +228,18 @@ class Infusion:
         self._tell(index, "hit", loss if isinstance(loss, float) else None)
         return True
 
-    def _sample(self, index: int, x: Tensor | None) -> Tensor:
-        """Carry the sample through stage `index`, or find it done by another process."""
+    def _sample(self, index: int, x: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Carry the sample through stage `index`, or find it done by another process.
+
+        Returns (the sample, the last predicted x_0 where it is known).
+        """
         stage = self.stages[index]
         key = stage.sample.key
         with self.store.lock(key, on_wait=self._on_wait(index), check=self.report.check):
             entry = self.store.load(Kind.SAMPLE, key)
             if entry is not None:
-                return self._on_device(entry.tensors["x"])
+                x = self._on_device(entry.tensors["x"])
+                return x, x if stage.then < 0 else None
             noise = NoiseSource(seed=self.seed, take=self.take, level=stage.level)
             scene = self._scene(index)
             begins = index == 0 or self.stages[index - 1].level < stage.level
@@ -250,7 +264,7 @@ class Infusion:
                 {"x": result.cpu().numpy()},
                 {"identity": stage.sample.described(), **self._machine},
             )
-            return result
+            return result, x_0
 
     def _scene(self, index: int) -> Scene:
         """The part of the level's clip that is sampled, and what is to be added to."""
@@ -280,7 +294,7 @@ class Infusion:
     def _tell(self, index: int, outcome: str, loss: float | None) -> None:
         """Report an interval once."""
         if index not in self._told:
-            self._told.add(index)
+            self._told[index] = outcome
             self.report.interval(
                 index,
                 len(self.stages),
@@ -288,6 +302,25 @@ class Infusion:
                 loss,
                 take=self.number,
             )
+
+    def _hand_on(self, index: int, x_0: Tensor | None, seconds: float | None = None) -> None:
+        """Tell whoever listens that stage `index` is done; x_0 as it was predicted last."""
+        if self.on_interval is None or self.number > 1:  # further takes share every fit
+            return
+        stage = self.stages[index]
+        done = IntervalDone(
+            index=index,
+            count=len(self.stages),
+            level=stage.level,
+            timesteps=(stage.interval.low, stage.interval.high),
+            outcome="hit" if self._told[index] == "hit" else "fitted",
+            fit=noted(self.store, stage.fit.key),
+            sample_key=stage.sample.key,
+            seconds=seconds,
+            predicted=None if x_0 is None else self._whole(stage.level, x_0),
+            sizes=tuple(level.size for level in self.levels),
+        )
+        self.on_interval(done)
 
     def _on_wait(self, index: int) -> Callable[[], None]:
         """What to say when another process holds the lock of stage `index`."""
@@ -301,34 +334,3 @@ def _top(ground: Ground) -> int:
     if ground.guess is None:
         return T
     return top_timestep(detail_spread(PyramidLevel(ground.x_0, ground.hole), ground.x_0))
-
-
-def _sampled_place(hole: Tensor, settings: Settings) -> tuple[slice, slice]:
-    """(rows, columns) of the clip that sampling looks at: all of it, or the hole and a margin.
-
-    hole is (1, T, H, W).
-    """
-    height, width = hole.shape[-2:]
-    if settings.area is Area.FRAME or not bool(hole.any()):
-        return slice(0, height), slice(0, width)
-    anywhere, margin = hole[0].amax(0) > 0, settings.margin_pixels
-    rows, columns = anywhere.any(1).nonzero().flatten(), anywhere.any(0).nonzero().flatten()
-    return (
-        slice(max(0, int(rows[0]) - margin), min(height, int(rows[-1]) + 1 + margin)),
-        slice(max(0, int(columns[0]) - margin), min(width, int(columns[-1]) + 1 + margin)),
-    )
-
-
-def _machine(device: torch.device, threads: int) -> dict[str, object]:
-    """What a result was made with: recorded beside it, and no part of its key."""
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor()
-    return {
-        "device": f"{device} {name}".strip(),
-        "threads": threads,
-        "cpu_capability": torch.backends.cpu.get_cpu_capability(),
-        "versions": {
-            "infusion": __version__,
-            "torch": torch.__version__,
-            "python": platform.python_version(),
-        },
-    }

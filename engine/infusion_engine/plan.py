@@ -15,6 +15,7 @@ from infusion_engine.media.layer import WriteMode
 from infusion_engine.media.sequence import FileSequence, check_not_plate, output_sequence
 from infusion_engine.media.shot import Shot, check_layer_is_free, check_layer_name, open_shot
 from infusion_engine.progress import Report
+from infusion_engine.review.report_folder import PICTURES, check_report_folder
 from infusion_engine.settings import PRESETS, Settings, described, overridden
 from infusion_engine.take import Take, by_files, takes_of
 from infusion_node.wire.job import RenderJob
@@ -40,6 +41,8 @@ class Plan:
     """Folder of fits and samples; None keeps them only as long as the run."""
     contact_sheet: Path | None
     """PNG to write for a person to look at, if any."""
+    report: Path | None
+    """Folder of the HTML report, if any."""
     threads: int
     """CPU threads to compute with."""
     expected_seconds: float | None = None
@@ -76,6 +79,7 @@ class Plan:
                 "layer": job.layer,
                 "further_takes": self._further_takes(),
                 "contact_sheet": job.contact_sheet,
+                "report": job.report,
             },
             "method": {
                 "preset": job.preset,
@@ -106,7 +110,7 @@ def prepare(job: RenderJob, report: Report | None = None) -> Plan:
     Raises:
         UsageError: the job asks for something impossible.
         InputError: the plate or the matte cannot be used; names the file.
-        StorageError: the output, the cache or the contact sheet cannot be written.
+        StorageError: the output, the cache, the contact sheet or the report cannot be written.
         Cancelled: a stop was asked for meanwhile.
     """
     report = report or Report()
@@ -145,6 +149,12 @@ def prepare(job: RenderJob, report: Report | None = None) -> Plan:
         check_file_writable(contact_sheet, what="contact sheet")
         for sequence in (shot.plate, shot.matte.sequence, *outputs):
             _check_apart(contact_sheet, sequence)
+    report_folder = None
+    if job.report is not None:
+        report_folder = Path(job.report).expanduser()
+        check_writable(report_folder, what="report folder")
+        sequences = (shot.plate, shot.matte.sequence, output)
+        check_report_folder(report_folder, [sequence.folder for sequence in sequences])
     return Plan(
         job=job,
         settings=settings,
@@ -153,6 +163,7 @@ def prepare(job: RenderJob, report: Report | None = None) -> Plan:
         write=write,
         cache_folder=cache_folder,
         contact_sheet=contact_sheet,
+        report=report_folder,
         threads=job.threads or available_cores(),
     )
 
@@ -171,6 +182,9 @@ def claim_folders(plan: Plan) -> None:
         folders[plan.cache_folder] = "cache folder"
     if plan.contact_sheet is not None:
         folders[plan.contact_sheet.parent] = "folder of the contact sheet"
+    if plan.report is not None:
+        folders[plan.report] = "report folder"
+        folders[plan.report / PICTURES] = "report folder"
     for folder, what in folders.items():
         try:
             folder.mkdir(parents=True, exist_ok=True)

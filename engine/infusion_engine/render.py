@@ -15,6 +15,7 @@ from infusion_engine.cache.key import ClipDigest
 from infusion_engine.cache.store import Store
 from infusion_engine.device import choose_device, device_errors
 from infusion_engine.infuse import Infusion, Source
+from infusion_engine.machine import made_with
 from infusion_engine.media.clip import encode_clip
 from infusion_engine.media.encoding import Encoding
 from infusion_engine.media.layer import Fill, write_frame
@@ -24,6 +25,9 @@ from infusion_engine.media.survey import Survey, survey
 from infusion_engine.minutes import budgeted
 from infusion_engine.plan import Plan
 from infusion_engine.progress import Report
+from infusion_engine.review.html_report import HtmlReport
+from infusion_engine.review.interval_done import IntervalDone
+from infusion_engine.review.onlooker import Onlooker
 from infusion_engine.sheet import write_sheet
 from infusion_engine.take import Take, by_files
 from infusion_node.wire.events import Resolved
@@ -45,9 +49,7 @@ class Filled:
 
     def rgb(self, index: int) -> np.ndarray:
         """Frame `index` in plate values at the plate's size: (h, w, 3) float32."""
-        rows, columns = self.region.height, self.region.width
-        encoded = np.moveaxis(self.clip[:, index, :rows, :columns], 0, 2)
-        return self.encoding.decode(self.region.enlarge(encoded))
+        return _decoded(self.clip[:, index], self.region, self.encoding)
 
 
 def render(plan: Plan, report: Report) -> None:
@@ -59,33 +61,41 @@ def render(plan: Plan, report: Report) -> None:
         StorageError: the cache or the output cannot be written.
         Cancelled: a stop was asked for; everything finished is kept.
     """
+    with _onlooker(plan, report) as onlooker:
+        _render(plan, report, onlooker)
+
+
+def _render(plan: Plan, report: Report, onlooker: Onlooker) -> None:
+    """What `render` does, while somebody looks on."""
     shot = plan.shot
     for layer in dict.fromkeys(take.layer for take in plan.takes):
         if holds_layer(shot, layer):
             report.warn(f"The plate already holds a layer {layer!r}: it is replaced.")
+    onlooker.phase("looking")
     found = survey(shot, on_frame=_telling(report, "looking"))
+    holes = {frame: found.holes[frame] for frame in shot.frames}
+    onlooker.looked(holes)
     if found.encoding is None:
         report.warn("The matte is empty on every frame: all frames pass through unchanged.")
         filled: tuple[Filled, ...] = ()
     else:
-        filled = _fill(plan, found, found.encoding, report)
+        filled = _fill(plan, found, found.encoding, report, onlooker)
 
     def fills(frame: int) -> dict[Take, Fill | None]:
         """What each take puts into one frame."""
         if not filled or found.holes[frame].is_empty:
             return dict.fromkeys(plan.takes)
         each = zip(plan.takes, filled, strict=True)
-        return {take: _frame_fill(plan, one, frame) for take, one in each}
+        index = frame - shot.frames_read.first
+        return {take: _frame_fill(plan, one.region, one.rgb(index), frame) for take, one in each}
 
+    onlooker.phase("writing")
     _write(plan, fills, report)
+    onlooker.phase("drawing")
     if plan.contact_sheet is not None:
-        write_sheet(
-            shot,
-            {f: b for f, b in found.holes.items() if f in shot.frames},
-            lambda frame: list(fills(frame).values()),
-            plan.contact_sheet,
-        )
+        write_sheet(shot, holes, lambda frame: list(fills(frame).values()), plan.contact_sheet)
         report.preview(plan.contact_sheet)
+    onlooker.filled(lambda frame: fills(frame)[plan.takes[0]])
 
 
 def _write(plan: Plan, fills: Callable[[int], dict[Take, Fill | None]], report: Report) -> None:
@@ -112,11 +122,22 @@ def _write(plan: Plan, fills: Callable[[int], dict[Take, Fill | None]], report: 
     report.progress("writing", total, total)
 
 
-def _fill(plan: Plan, found: Survey, encoding: Encoding, report: Report) -> tuple[Filled, ...]:
+def _onlooker(plan: Plan, report: Report) -> Onlooker:
+    """Who watches the render."""
+    if plan.report is None:
+        return Onlooker()
+    return HtmlReport(plan.report, shot=plan.shot, described=plan.described(), report=report)
+
+
+def _fill(
+    plan: Plan, found: Survey, encoding: Encoding, report: Report, onlooker: Onlooker
+) -> tuple[Filled, ...]:
     """The filled clip of every take, from the cache as far as it goes."""
     torch.set_num_threads(plan.threads)
     device = choose_device(plan.job.device)
+    onlooker.machine(made_with(device, plan.threads))
     region = choose_region(found.hole, plan.shot.canvas, plan.settings)
+    onlooker.phase("reading")
     digest = ClipDigest()
     clip = encode_clip(
         plan.shot,
@@ -125,6 +146,15 @@ def _fill(plan: Plan, found: Survey, encoding: Encoding, report: Report) -> tupl
         on_bits=digest.add_frame,
         on_frame=_telling(report, "reading"),
     )
+
+    def on_interval(done: IntervalDone) -> None:
+        def fill_of(frame: int) -> Fill:
+            encoded = done.frame(frame - plan.shot.frames_read.first)
+            return _frame_fill(plan, region, _decoded(encoded, region, encoding), frame)
+
+        onlooker.interval(done, None if done.predicted is None else fill_of)
+
+    onlooker.phase("inpainting")
     with _store(plan, report) as store, device_errors(device):
         source = Source(
             x_0=torch.from_numpy(clip.x_0).to(device),
@@ -147,6 +177,7 @@ def _fill(plan: Plan, found: Survey, encoding: Encoding, report: Report) -> tupl
             store=store,
             report=report,
             threads=plan.threads,
+            on_interval=None if plan.report is None else on_interval,
         )
         count = len(plan.takes)
         for take in plan.takes:
@@ -167,14 +198,16 @@ def _fill(plan: Plan, found: Survey, encoding: Encoding, report: Report) -> tupl
         return tuple(filled)
 
 
-def _frame_fill(plan: Plan, filled: Filled, frame: int) -> Fill:
-    """What replaces the plate in one frame."""
-    box = filled.region.box
-    return Fill(
-        box=box,
-        rgb=filled.rgb(frame - plan.shot.frames_read.first),
-        matte=plan.shot.read_matte(frame)[box.slices(plan.shot.canvas)],
-    )
+def _decoded(frame: np.ndarray, region: Region, encoding: Encoding) -> np.ndarray:
+    """One frame (3, H, W) of a clip in plate values at the plate's size: (h, w, 3) float32."""
+    encoded = np.moveaxis(frame[:, : region.height, : region.width], 0, 2)
+    return encoding.decode(region.enlarge(encoded))
+
+
+def _frame_fill(plan: Plan, region: Region, rgb: np.ndarray, frame: int) -> Fill:
+    """What replaces the plate in one frame: rgb is (h, w, 3), in the region."""
+    matte = plan.shot.read_matte(frame)[region.box.slices(plan.shot.canvas)]
+    return Fill(box=region.box, rgb=rgb, matte=matte)
 
 
 @contextmanager

@@ -70,6 +70,8 @@ class RenderJob:
     """False keeps fits and samples in a temporary folder that goes with the run."""
     contact_sheet: Optional[str] = None
     """PNG of plate, matte outline and fill at a few frames."""
+    report: Optional[str] = None
+    """Folder of the HTML report, whose page is index.html."""
     events_file: Optional[str] = None
     """File to which the engine appends its events."""
     schema_version: str = SCHEMA_VERSION

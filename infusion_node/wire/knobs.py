@@ -149,6 +149,12 @@ KNOBS: Tuple[Knob, ...] = (
         metavar="PNG", pattern=r".+\.[pP][nN][gG]", wording="a path that ends in .png",
     ),
     Knob(
+        "report", "Report", Group.FILES, Kind.PATH, None,
+        "Also write a page to look at into this folder, index.html: the fill after each interval, "
+        "a wipe between plate and fill, losses, times and every setting.",
+        metavar="DIR",
+    ),
+    Knob(
         "matte", "Matte", Group.MATTE, Kind.PATH, None,
         "What to replace: 1 = replace. " + _SEQUENCE_HELP
         + " One still holds for all frames. Without it the matte is a channel of the plate.",

@@ -79,20 +79,8 @@ def test_flags_become_the_job(shot: Path) -> None:
         *("--frames", "1001-1048", "--handles", "8", "--view", "left"),
         *("--layer", "fill_2", "--write", "merged", "--preset", "paper"),
         *("--set", "batch=2", "--set", "working_size = 96x64", "--seed", "7"),
-        *(
-            "--takes",
-            "3",
-            "--minutes",
-            "12.5",
-            "--device",
-            "cuda:1",
-            "--threads",
-            "3",
-            "--cache",
-            "c",
-            "--contact-sheet",
-            "s.png",
-        ),
+        *("--takes", "3", "--minutes", "12.5", "--device", "cuda:1", "--threads", "3"),
+        *("--cache", "c", "--contact-sheet", "s.png", "--report", "r"),
         *("--events-file", "job/e.ndjson", "--write-job", "job.json"),
     )
 
@@ -120,6 +108,7 @@ def test_flags_become_the_job(shot: Path) -> None:
         threads=3,
         cache="c",
         contact_sheet="s.png",
+        report="r",
         events_file="job/e.ndjson",
     )
 

@@ -14,27 +14,23 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
-from scipy import ndimage
 
 from infusion_engine.media.atomic import replacing
 from infusion_engine.media.box import Box
 from infusion_engine.media.display import to_display
+from infusion_engine.review.close_up import close_box, close_size
+from infusion_engine.review.picture import OUTLINE, Picture, fitted, outlined, picture_of
 
-__all__ = ["SheetFrame", "chosen_frames", "contact_sheet", "to_display"]
-
-Picture = npt.NDArray[np.uint8]
+__all__ = ["OUTLINE", "SheetFrame", "chosen_frames", "contact_sheet", "to_display"]
 
 CELL = 640
 """Pixels that a picture is wide at most, and a whole frame high."""
 CLOSE = 400
 """Pixels that a close-up is high at most."""
-CONTEXT = 24
-"""Plate pixels shown around the matte in the close-up."""
 GAP = 8
 LABEL = 18
 PAPER = (24, 24, 24)
 INK = (208, 208, 208)
-OUTLINE = (0, 230, 255)
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +67,7 @@ def contact_sheet(rows: Sequence[SheetFrame], path: Path) -> None:
     Raises:
         StorageError: the file cannot be written.
     """
-    close = _close_size(rows)
+    close = close_size(map(_hole, rows), _frame(rows[0]))
     titles = ["plate, matte outlined", "fill", "fill, close"]
     titles += [f"take {number}, close" for number, _ in enumerate(rows[0].further_takes, start=2)]
     if any(row.truth is not None for row in rows):
@@ -98,10 +94,10 @@ def contact_sheet(rows: Sequence[SheetFrame], path: Path) -> None:
 
 def _cells(row: SheetFrame, close: tuple[int, int]) -> list[Picture]:
     """The row's pictures from left to right, each (h, w, 3) uint8."""
-    box = _close_box(row.matte, close)
-    rows, columns = box.slices(Box(0, 0, row.matte.shape[1], row.matte.shape[0]))
+    frame = _frame(row)
+    rows, columns = close_box(_hole(row), frame, close).slices(frame)
     cells = [
-        _outlined(_fitted(row.plate, CELL), row.matte > 0),
+        outlined(_fitted(row.plate, CELL), row.matte > 0),
         _fitted(row.fill, CELL),
         _fitted(row.fill[rows, columns], CLOSE),
         *(_fitted(take[rows, columns], CLOSE) for take in row.further_takes),
@@ -111,50 +107,17 @@ def _cells(row: SheetFrame, close: tuple[int, int]) -> list[Picture]:
     return cells
 
 
-def _close_size(rows: Sequence[SheetFrame]) -> tuple[int, int]:
-    """(width, height) of a close-up that holds every row's hole with its context."""
-    height, width = rows[0].matte.shape
-    frame = Box(0, 0, width, height)
-    boxes = [Box.around(row.matte > 0, frame) for row in rows]
-    return (
-        min(width, max(box.width for box in boxes) + 2 * CONTEXT),
-        min(height, max(box.height for box in boxes) + 2 * CONTEXT),
-    )
+def _frame(row: SheetFrame) -> Box:
+    """The whole picture."""
+    height, width = row.matte.shape
+    return Box(0, 0, width, height)
 
 
-def _close_box(matte: npt.NDArray[np.float32], size: tuple[int, int]) -> Box:
-    """A box of `size` centred on the hole (on the frame without one) and moved inside the frame."""
-    height, width = matte.shape
-    frame = Box(0, 0, width, height)
-    around = Box.around(matte > 0, frame)
-    centred = frame if around.is_empty else around
-    x0 = min(max((centred.x0 + centred.x1 - size[0]) // 2, 0), width - size[0])
-    y0 = min(max((centred.y0 + centred.y1 - size[1]) // 2, 0), height - size[1])
-    return Box(x0, y0, x0 + size[0], y0 + size[1])
+def _hole(row: SheetFrame) -> Box:
+    """The tightest box around the row's hole."""
+    return Box.around(row.matte > 0, _frame(row))
 
 
 def _fitted(pixels: npt.NDArray[np.float32], most: int) -> Picture:
-    """(h, w, 3) in [0, 1] as uint8, made to fit CELL pixels across and `most` pixels down.
-
-    Small pictures are enlarged a whole number of times, large ones are averaged down.
-    """
-    picture = (np.clip(pixels, 0.0, 1.0) * 255.0 + 0.5).astype(np.uint8)
-    height, width = picture.shape[:2]
-    zoom = min(CELL // width, most // height)
-    if zoom >= 1:
-        return picture.repeat(zoom, axis=0).repeat(zoom, axis=1)
-    scale = min(CELL / width, most / height)
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.BOX))
-
-
-def _outlined(picture: Picture, hole: npt.NDArray[np.bool_]) -> Picture:
-    """The picture with a one-pixel line just outside the hole, which may be of another size."""
-    height, width = picture.shape[:2]
-    rows = np.arange(height) * hole.shape[0] // height
-    columns = np.arange(width) * hole.shape[1] // width
-    shown = hole[np.ix_(rows, columns)]
-    line = ndimage.binary_dilation(shown) & ~shown
-    out = picture.copy()
-    out[line] = OUTLINE
-    return out
+    """(h, w, 3) in [0, 1] as pixels that fit CELL across and `most` down."""
+    return fitted(picture_of(pixels), across=CELL, down=most)

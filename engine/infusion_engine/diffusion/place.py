@@ -1,0 +1,23 @@
+"""The place of a clip that sampling looks at: the hole and a margin, or all of it."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from infusion_engine.settings import Area, Settings
+
+
+def sampled_place(hole: Tensor, settings: Settings) -> tuple[slice, slice]:
+    """(rows, columns) of the clip that sampling looks at: all of it, or the hole and a margin.
+
+    hole is (1, T, H, W), 1 = missing.
+    """
+    height, width = hole.shape[-2:]
+    if settings.area is Area.FRAME or not bool(hole.any()):
+        return slice(0, height), slice(0, width)
+    anywhere, margin = hole[0].amax(0) > 0, settings.margin_pixels
+    rows, columns = anywhere.any(1).nonzero().flatten(), anywhere.any(0).nonzero().flatten()
+    return (
+        slice(max(0, int(rows[0]) - margin), min(height, int(rows[-1]) + 1 + margin)),
+        slice(max(0, int(columns[0]) - margin), min(width, int(columns[-1]) + 1 + margin)),
+    )

@@ -1,0 +1,106 @@
+"""What a run of the chain hands on after each interval, and that listening changes no bit."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from infusion_engine.cache.store import Store
+from infusion_engine.infuse import Infusion, Source
+from infusion_engine.progress import Report
+from infusion_engine.review.interval_done import IntervalDone
+from infusion_engine.settings import PRESETS
+
+TINY = replace(
+    PRESETS["draft"],
+    channels=4,
+    coarsest_hole_pixels=5,
+    window_frames=3,
+    crop_pixels=16,
+    intervals=2,
+    steps_per_interval=3,
+    sampling_steps=2,
+    detail_intervals=2,
+    detail_steps_per_interval=2,
+    detail_sampling_steps=2,
+)
+"""Two levels of two intervals each, for a hole of 6 x 6 pixels."""
+
+
+def _run(folder: Path, told: list[IntervalDone] | None) -> np.ndarray:
+    """The filled clip of a run over a small clip; what it hands on goes to `told`."""
+    generator = np.random.default_rng(0)
+    hole = np.zeros((1, 3, 16, 16), np.float32)
+    hole[..., 5:11, 5:11] = 1.0
+    x_0 = generator.uniform(-1, 1, (3, 3, 16, 16)).astype(np.float32) * (1 - hole)
+    source = Source(
+        x_0=torch.from_numpy(x_0),
+        hole=torch.from_numpy(hole),
+        lowest=-1.0,
+        highest=1.0,
+        clip="a" * 64,
+        encoding={"knee": 0.1},
+    )
+    return Infusion(
+        source,
+        TINY,
+        seed=0,
+        take=0,
+        store=Store(folder, on_damage=lambda _: None),
+        report=Report(),
+        threads=1,
+        on_interval=None if told is None else told.append,
+    ).run()
+
+
+def test_each_interval_is_handed_on_in_order(tmp_path: Path) -> None:
+    """With its fit's loss, course and time, and the whole clip as it is predicted so far."""
+    told: list[IntervalDone] = []
+    filled = _run(tmp_path, told)
+    assert [(done.index, done.level, done.outcome) for done in told] == [
+        (0, 0, "fitted"),
+        (1, 0, "fitted"),
+        (2, 1, "fitted"),
+        (3, 1, "fitted"),
+    ]
+    for done, steps in zip(told, (3, 3, 2, 2), strict=True):
+        assert done.count == 4
+        assert len(done.fit.losses) == steps
+        assert done.fit.loss == done.fit.losses[-1]
+        assert done.fit.seconds is not None
+        assert done.seconds is not None
+        assert done.frame(0).shape == (3, 16, 16)
+    assert np.array_equal(np.stack([told[-1].frame(i) for i in range(3)], axis=1), filled)
+    assert not np.array_equal(told[0].frame(0), told[1].frame(0))
+
+
+def test_listening_changes_no_bit(tmp_path: Path) -> None:
+    """The same fill with and without, from nothing and from the cache."""
+    told: list[IntervalDone] = []
+    alone = _run(tmp_path / "a", None)
+    assert np.array_equal(_run(tmp_path / "b", told), alone)
+    assert np.array_equal(_run(tmp_path / "b", told), alone)
+    keys = [
+        {path.name for path in (tmp_path / name).glob("*/*") if len(path.name) == 64}
+        for name in "ab"
+    ]
+    assert keys[0] == keys[1]
+    for path in (tmp_path / "a").glob("*/*/*.safetensors"):
+        other = tmp_path / "b" / path.relative_to(tmp_path / "a")
+        assert path.read_bytes() == other.read_bytes()
+
+
+def test_a_cached_run_hands_on_what_is_known(tmp_path: Path) -> None:
+    """Every interval as a hit with its loss and time; the last one's fill, and no other."""
+    first: list[IntervalDone] = []
+    again: list[IntervalDone] = []
+    filled = _run(tmp_path, first)
+    _run(tmp_path, again)
+    assert [done.outcome for done in again] == ["hit"] * 4
+    assert [done.fit for done in again] == [done.fit for done in first]
+    assert [done.sample_key for done in again] == [done.sample_key for done in first]
+    assert [done.predicted is None for done in again] == [True, True, True, False]
+    assert np.array_equal(again[-1].frame(2), filled[:, 2])
