@@ -20,7 +20,7 @@ class Hint:
     memory: Tensor
     """(B, 3, T or 1, H, W), what the pixel looks like when it is seen, on average."""
     weight: Tensor
-    """(B, 1, 1, H, W) in [0, 1), how far memory can be relied on."""
+    """(B, 1, 1, H, W) in [0, 1], how far memory can be relied on."""
     energy: Tensor
     """(B, 1, T, H, W), squared deviation from memory that the surroundings and the other frames
     lead one to expect."""

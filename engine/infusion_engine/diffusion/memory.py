@@ -25,7 +25,7 @@ class Memory:
     mean: Tensor
     """(B, 3, 1, H, W), mean; 0 where no frame sees the pixel."""
     weight: Tensor
-    """(B, 1, 1, H, W) in [0, 1), how far the mean can be relied on."""
+    """(B, 1, 1, H, W) in [0, 1], how far the mean can be relied on."""
     variance: Tensor
     """(B, 1, 1, H, W), unbiased variance over time, mean of the channels; 0 where unknown."""
     known: Tensor
