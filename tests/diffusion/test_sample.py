@@ -188,7 +188,7 @@ def test_in_twenty_steps_only_multistep_keeps_the_energy() -> None:
     assert kept[Sampler.ANCESTRAL] < 0.75
 
 
-@pytest.mark.parametrize(("share", "bias"), [(0.84, 0.08), (1.0, 0.06), (2.0, 0.03), (4.0, 0.02)])
+@pytest.mark.parametrize(("share", "bias"), [(0.84, 0.08), (1.0, 0.06), (2.0, 0.04), (4.0, 0.03)])
 def test_a_detail_level_keeps_the_detail_s_energy(share: float, bias: float) -> None:
     """Started at top_timestep from the guess alone, in two intervals of ten steps.
 
