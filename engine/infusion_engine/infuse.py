@@ -79,6 +79,7 @@ class Infusion:
             clip=source.clip,
             encoding=source.encoding,
             tops=tuple(_top(ground) for ground in self.grounds),
+            units=tuple(ground.unit for ground in self.grounds),
             seed=seed,
             take=take,
         )

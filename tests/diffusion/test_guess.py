@@ -170,4 +170,5 @@ def test_a_still_place_is_guessed_from_what_other_frames_saw_of_it() -> None:
         missed = (smooth_guess(plate, hole, memory.mean, memory.weight) - plate)[:, :, 0]
         return float(missed.pow(2).mean()) / float(plate.var())
 
-    assert error(2) < 1e-9 < 0.1 < error(1) < 1.0
+    assert error(2) < 1e-9
+    assert 0.1 < error(1) < 1.0

@@ -50,7 +50,7 @@ def test_mean_and_variance_are_those_of_the_frames_that_see_a_pixel() -> None:
 
 
 def test_its_weight_goes_by_the_neighbourhood_s_variance() -> None:
-    """n / (n + 8 share); share is that of 3 x 3 pixels, each by its frames less one, at most 1."""
+    """It is n / (n + 8 share), share at most 1, of 3 x 3 pixels, each by its frames less one."""
     x, seen = clip()
     found = remembered(x, seen, variance=VARIANCE)
     variance, count = found.variance.double()[:, 0, 0], seen.double().sum((1, 2))

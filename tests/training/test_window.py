@@ -181,10 +181,12 @@ def test_the_hint_is_blind_to_the_occluder(level: int) -> None:
             expected = detail_hint(window.conditioning, ground.guess[None], window.hole, memory)
         assert equal(hinted(window), [getattr(expected, f.name) for f in fields(Hint)])
         hidden = window.hole[0].expand_as(clip()) == 1.0
-        poisoned = {
-            name: torch.where(hidden, 9.0, getattr(ground, name)) for name in ("x_0", "remembering")
-        }
-        altered = draw(settings, replace(ground, **poisoned), step=step)
+        other = replace(
+            ground,
+            x_0=torch.where(hidden, 9.0, ground.x_0),
+            remembering=torch.where(hidden, 9.0, ground.remembering),
+        )
+        altered = draw(settings, other, step=step)
         assert torch.equal(altered.hole, window.hole)
         assert not torch.equal(altered.x_0, window.x_0)
         assert equal(hinted(altered), hinted(window))
@@ -195,10 +197,10 @@ def test_a_finer_level_s_guess_is_cut_where_the_clip_is() -> None:
     """At the same place, and mirrored alike; where nothing is remembered it is all of the guess."""
     ground = laid(DRAFT, clip(), level=1)
     assert ground.guess is not None
-    ground = replace(ground, remembering=0.0 * ground.x_0)
+    swap = replace(ground, x_0=ground.guess, guess=ground.x_0)
+    ground, swap = (replace(one, remembering=0.0 * one.x_0) for one in (ground, swap))
     for step in range(10):
-        window = draw(DRAFT, ground, step=step)
-        swapped = draw(DRAFT, replace(ground, x_0=ground.guess, guess=ground.x_0), step=step)
+        window, swapped = (draw(DRAFT, one, step=step) for one in (ground, swap))
         assert torch.equal(window.hint.guess, swapped.x_0)
         assert torch.equal(window.x_0, swapped.hint.guess)
 
