@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import fields, replace
 
 import numpy as np
@@ -88,7 +89,7 @@ def test_mean_and_deviation_are_those_of_the_known_voxels(level: int) -> None:
 
 
 @LEVELS
-@pytest.mark.parametrize("extreme", [1e6, -1e6])
+@pytest.mark.parametrize("extreme", [1e6, -1e30, math.nan])
 def test_what_stands_under_the_matte_has_no_say(level: int, extreme: float) -> None:
     """Any value there, the same bits."""
     poisoned = torch.where(matte() == 1.0, extreme, clip())
