@@ -30,8 +30,9 @@ from infusion_engine.diffusion.interval import intervals
 from infusion_engine.diffusion.pyramid import PyramidLevel
 from infusion_engine.settings import PRESETS, Precision, Settings
 from infusion_engine.training.fit import fit_interval, normalise_weights, window_loss
+from infusion_engine.training.ground import lay_ground
 from infusion_engine.training.optimise import Optimisers
-from infusion_engine.training.window import Window, draw_window, lay_ground
+from infusion_engine.training.window import Window, draw_window
 
 ROUNDS = 5
 """Turns of each precision; the median is told."""

@@ -18,6 +18,8 @@ ADAM = replace(DRAFT, optimiser=Optimiser.ADAM)
 """What any one setting can be changed from: the published network cannot be moved by Muon."""
 TOPS = (T, 600, 400)
 """Where the levels of the named shot begin: two finer ones."""
+UNITS = (1.0, 0.5, 0.25)
+"""What is 1 at each of them."""
 
 CHANGES: Mapping[str, str] = {
     "network": "published",
@@ -56,11 +58,12 @@ def named(
     clip: str = "a" * 64,
     knee: float = 0.1,
     tops: tuple[int, ...] = TOPS,
+    units: tuple[float, ...] = UNITS,
     seed: int = 0,
     take: int = 0,
 ) -> Named:
     """What gives a small shot its names."""
-    return Named(clip=clip, encoding={"knee": knee}, tops=tops, seed=seed, take=take)
+    return Named(clip=clip, encoding={"knee": knee}, tops=tops, units=units, seed=seed, take=take)
 
 
 def chain(settings: Settings = ADAM, *, seed: int = 0, take: int = 0) -> tuple[Stage, ...]:
@@ -185,6 +188,14 @@ def test_the_number_of_levels_is_in_every_name() -> None:
 def test_another_beginning_of_a_level_changes_it_and_what_is_finer() -> None:
     """Coarser levels keep their names."""
     other = stages(named(tops=(T, 500, 400)), ADAM)
+    for keys in (fit_keys, sample_keys):
+        assert keys(chain(), 0) == keys(other, 0)
+        assert not set(keys(chain(), 1, 2)) & set(keys(other, 1, 2))
+
+
+def test_another_unit_of_a_level_changes_it_and_what_is_finer() -> None:
+    """A machine whose rounding finds another reads no sample that is in the wrong one."""
+    other = stages(named(units=(1.0, 0.5 * 2**0.5, 0.25)), ADAM)
     for keys in (fit_keys, sample_keys):
         assert keys(chain(), 0) == keys(other, 0)
         assert not set(keys(chain(), 1, 2)) & set(keys(other, 1, 2))

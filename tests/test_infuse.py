@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Literal
 
@@ -14,6 +14,7 @@ import torch
 from infusion_engine.cache.entry import Kind
 from infusion_engine.cache.store import Store
 from infusion_engine.chain import Stage
+from infusion_engine.diffusion.hint import Hint
 from infusion_engine.diffusion.pyramid import PyramidLevel, without_detail
 from infusion_engine.diffusion.schedule import alpha_bar
 from infusion_engine.infuse import Infusion, Source
@@ -316,6 +317,53 @@ def test_what_is_kept_between_intervals_is_at_the_next_one_s_noise_level(tmp_pat
     known = np.broadcast_to(shot.hole.numpy() == 0, rest.shape)
     count = int(known.sum())
     assert rest[known].var() == pytest.approx(1 - a, rel=4 * (2 / count) ** 0.5)
+
+
+def test_a_finer_level_s_samples_are_in_its_own_unit(tmp_path: Path) -> None:
+    """Of x_0 over the unit, with the noise of the next interval; the result is encoded again."""
+    sample, shot = kept_sample(tmp_path, 2), source()
+    unit = infusion(tmp_path).grounds[1].unit
+    assert unit > 2.0
+    a = alpha_bar(chain()[2].then)
+    rest = sample - a**0.5 * shot.x_0.numpy() / unit
+    known = np.broadcast_to(shot.hole.numpy() == 0, rest.shape)
+    count = int(known.sum())
+    assert rest[known].var() == pytest.approx(1 - a, rel=4 * (2 / count) ** 0.5)
+
+
+def still_shot() -> Source:
+    """A plate of grain that stands still, of which a matte that moves uncovers all."""
+    generator, hole = np.random.default_rng(0), torch.zeros(1, 8, 24, 40)
+    for t in range(8):
+        hole[:, t, 8:15, 4 * t : 4 * t + 7] = 1.0
+    plate = torch.from_numpy(generator.uniform(-1, 1, (3, 1, 24, 40)).astype(np.float32))
+    return replace(source(), x_0=plate * (1 - hole), hole=hole)
+
+
+@pytest.mark.parametrize("settings", [FLAT, TINY], ids=["one level", "two levels"])
+def test_what_other_frames_saw_of_a_still_plate_is_put_back(
+    tmp_path: Path, settings: Settings
+) -> None:
+    """Its detail too, without anything having to be learnt; at the matte's edge levels blur it."""
+    shot = still_shot()
+    filled, _ = run(tmp_path, settings=replace(settings, learning_rate=1e-6), shot=shot)
+    known = 1 - shot.hole.numpy()
+    missed = filled - shot.x_0.numpy().sum(1, keepdims=True) / known.sum(1, keepdims=True)
+    missed = missed[np.broadcast_to(known == 0, filled.shape)]
+    assert missed.std() < (0.03 if settings is FLAT else 0.12) * filled.std()
+
+
+def test_a_box_is_told_what_the_whole_clip_is_told_there(tmp_path: Path) -> None:
+    """Hints come from all of the clip, and a margin does not change them."""
+    shot, settings = still_shot(), replace(TINY, coarsest_hole_pixels=0)
+    small, large = (
+        infusion(tmp_path, settings=replace(settings, margin_pixels=margin), shot=shot)._scene(0)
+        for margin in (3, 99)
+    )
+    assert (small.corner, small.x_0.shape[2:]) == ((5, 0), (13, 38))
+    there = (..., slice(5, 18), slice(38))
+    for f in fields(Hint):
+        assert torch.equal(getattr(small.hint, f.name), getattr(large.hint, f.name)[there]), f.name
 
 
 WIDE = (40, 48)

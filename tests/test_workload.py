@@ -16,7 +16,9 @@ HOLE = torch.zeros(1, 3, 16, 16)
 HOLE[..., 5:11, 5:11] = 1.0
 SIZES = levels(torch.zeros(3, 3, 16, 16), HOLE, coarsest_hole_pixels=5)
 PLACES = [(slice(0, 8), slice(0, 8)), (slice(0, 16), slice(0, 16))]
-CHAIN: tuple[Stage, ...] = stages(Named("a" * 64, {}, (T, 500), seed=0, take=0), PRESETS["draft"])
+CHAIN: tuple[Stage, ...] = stages(
+    Named("a" * 64, {}, (T, 500), (1.0, 0.5), seed=0, take=0), PRESETS["draft"]
+)
 
 
 class Told(Report):

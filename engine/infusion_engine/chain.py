@@ -31,6 +31,8 @@ class Named:
     """The encoding's parameters."""
     tops: tuple[int, ...]
     """One past the noisiest timestep of each level, coarsest first."""
+    units: tuple[float, ...]
+    """The encoded value that is 1 at each level, in which its samples are kept."""
     seed: int
     """The job's seed."""
     take: int
@@ -99,8 +101,8 @@ def _fit_identity(
         clip=named.clip,
         encoding=named.encoding,
         network=network,
-        # How often the clip was halved, which is all that coarsest_hole_pixels decides.
-        training={**numbers, "levels": len(named.tops)},
+        # How often the clip was halved is all that coarsest_hole_pixels decides.
+        training={**numbers, "levels": len(named.tops), "unit": named.units[level]},
         precision=precision,
         fit_seed=FIT_SEED,
         level=level,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import torch
@@ -19,19 +19,19 @@ from infusion_engine.cache.entry import Kind
 from infusion_engine.cache.store import Store
 from infusion_engine.chain import FIT_SEED, Named, stages
 from infusion_engine.diffusion.denoise import Model, build, initialise, load_state, precise
-from infusion_engine.diffusion.guess import smooth_guess
+from infusion_engine.diffusion.hint import Hint, bare, coarsest_hint, detail_hint
 from infusion_engine.diffusion.interval import top_timestep
 from infusion_engine.diffusion.memory import remembered
 from infusion_engine.diffusion.place import sampled_place
-from infusion_engine.diffusion.pyramid import PyramidLevel, detail_spread, levels, without_detail
+from infusion_engine.diffusion.pyramid import levels, without_detail
 from infusion_engine.diffusion.sample import NoiseSource, Scene, noised, sample_interval
 from infusion_engine.diffusion.schedule import T
 from infusion_engine.machine import made_with
 from infusion_engine.progress import Report
 from infusion_engine.review.interval_done import IntervalDone, noted, thinned
-from infusion_engine.settings import Settings
+from infusion_engine.settings import Network, Settings
 from infusion_engine.training.fit import FitState, fit_interval
-from infusion_engine.training.window import Ground, lay_ground
+from infusion_engine.training.ground import DETAIL_SPREAD, Ground, lay_ground
 from infusion_engine.workload import Workload
 
 
@@ -82,6 +82,7 @@ class Infusion:
             clip=source.clip,
             encoding=source.encoding,
             tops=tuple(_top(ground) for ground in self.grounds),
+            units=tuple(ground.unit for ground in self.grounds),
             seed=seed,
             take=take,
         )
@@ -149,7 +150,11 @@ class Infusion:
     def _whole(self, level: int, x: Tensor) -> Tensor:
         """(3, T, H, W): a level's clip with the sampled place put in."""
         filled = self.levels[level].x_0.clone()
-        filled[:, :, *self.places[level]] = x
+        filled[:, :, *self.places[level]] = torch.where(
+            self.levels[level].hole[:, :, *self.places[level]] > 0.0,
+            x * self.grounds[level].unit,
+            filled[:, :, *self.places[level]],
+        )
         return filled
 
     def _drop_before(self, index: int) -> None:
@@ -270,23 +275,36 @@ class Infusion:
         """The part of the level's clip that is sampled, and what is to be added to."""
         number = self.stages[index].level
         level, (rows, columns) = self.levels[number], self.places[number]
-        memory = remembered(level.x_0, 1.0 - level.hole)
-        if number == 0:
-            guess = smooth_guess(level.x_0[None], level.hole[None], memory[None])[0]
-        else:
-            coarse = self._coarse(index)
-            if coarse is None:
-                raise AssertionError("the coarser level was sampled, or found, before this one")
-            guess = without_detail(coarse, level)
+        unit = self.grounds[number].unit
+        x_0 = level.x_0 / unit
+        hint = self._hint(index, x_0)
+        there = (..., rows, columns)
         return Scene(
-            x_0=level.x_0[:, :, rows, columns],
-            hole=level.hole[:, :, rows, columns],
-            lowest=self.source.lowest,
-            highest=self.source.highest,
-            guess=guess[:, :, rows, columns],
-            memory=memory[:, :, rows, columns],
+            x_0=x_0[there],
+            hole=level.hole[there],
+            lowest=self.source.lowest / unit,
+            highest=self.source.highest / unit,
+            hint=Hint(**{f.name: getattr(hint, f.name)[there] for f in fields(Hint)}),
             corner=(rows.start, columns.start),
         )
+
+    def _hint(self, index: int, x_0: Tensor) -> Hint:
+        """What the denoiser is told at the level of stage `index`, whose clip is x_0."""
+        number = self.stages[index].level
+        level, ground = self.levels[number], self.grounds[number]
+        coarse = torch.zeros_like(x_0)
+        if number > 0:
+            filled = self._coarse(index)
+            if filled is None:
+                raise AssertionError("the coarser level was sampled, or found, before this one")
+            coarse = without_detail(filled / ground.unit, replace(level, x_0=x_0))
+        if self.settings.network is Network.PUBLISHED:
+            return bare(coarse[None])
+        known = (1.0 - level.hole)[None]
+        memory = remembered((x_0 - coarse)[None], known, variance=ground.variance)
+        if number == 0:
+            return coarsest_hint(x_0[None], level.hole[None], memory)
+        return detail_hint(x_0[None], coarse[None], level.hole[None], memory)
 
     def _on_device(self, array: np.ndarray) -> Tensor:
         return torch.from_numpy(array).to(self.source.x_0.device)
@@ -331,6 +349,4 @@ class Infusion:
 
 def _top(ground: Ground) -> int:
     """One past the noisiest timestep of a level: T, or where its detail is drowned."""
-    if ground.guess is None:
-        return T
-    return top_timestep(detail_spread(PyramidLevel(ground.x_0, ground.hole), ground.x_0))
+    return T if ground.guess is None else top_timestep(DETAIL_SPREAD)

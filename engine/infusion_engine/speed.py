@@ -11,7 +11,7 @@ import torch
 from infusion_engine.budget import LevelSpeed
 from infusion_engine.chain import FIT_SEED, Stage
 from infusion_engine.diffusion.denoise import initialise, precise
-from infusion_engine.diffusion.memory import remembered
+from infusion_engine.diffusion.hint import bare
 from infusion_engine.diffusion.sample import NoiseSource, Scene, sample_interval
 from infusion_engine.infuse import Infusion
 from infusion_engine.training.fit import fit_interval
@@ -64,15 +64,13 @@ def _step_seconds(infusion: Infusion, stage: Stage) -> float:
 def _evaluation_seconds(infusion: Infusion, stage: Stage) -> float:
     """Seconds of one denoiser evaluation of a stage, at the size that is sampled."""
     level, (rows, columns) = infusion.levels[stage.level], infusion.places[stage.level]
-    memory = remembered(level.x_0, 1.0 - level.hole)
     x_0 = level.x_0[:, :, rows, columns]
     scene = Scene(
         x_0=x_0,
         hole=level.hole[:, :, rows, columns],
         lowest=infusion.source.lowest,
         highest=infusion.source.highest,
-        guess=x_0,  # of the right size, which is all that time depends on
-        memory=memory[:, :, rows, columns],
+        hint=bare(x_0[None]),  # of the right size, which is all that time depends on
     )
     watch = _Watch(infusion)
     with suppress(_Enough), precise(infusion.settings.precision, x_0.device):

@@ -90,8 +90,8 @@ def used(network: Network, fit_seed: int) -> Model:
     model = build(network, channels=8)
     initialise(model, fit_seed)
     if isinstance(model, ResidualDenoiser):
-        mean = torch.tensor([0.1, -0.2, 0.3])
-        model.gauge = Gauge(mean, torch.tensor(0.7), torch.tensor(0.09))
+        sizes = (torch.tensor(size) for size in (0.7, 0.09, 0.4, 0.002))
+        model.gauge = Gauge(torch.tensor([0.1, -0.2, 0.3]), *sizes)
         torch.manual_seed(fit_seed)
         with torch.no_grad():  # so that what the network is shown, in gauged sizes, has a say
             model.network.last.weight.normal_(0.0, 0.1)
@@ -130,10 +130,11 @@ def test_the_gauge_is_part_of_the_state() -> None:
     """Every number by which the shot's values are made unit values, as float32 on the CPU."""
     state = state_of(used(Network.RESIDUAL, 1))
     gauge = {name: value for name, value in state.items() if name.startswith("gauge.")}
-    assert sorted(gauge) == ["gauge.deviation", "gauge.mean", "gauge.spread"]
-    assert gauge["gauge.mean"].tolist() == pytest.approx([0.1, -0.2, 0.3])
-    assert float(gauge["gauge.deviation"]) == pytest.approx(0.7)
-    assert float(gauge["gauge.spread"]) == pytest.approx(0.09)
+    assert gauge.pop("gauge.mean").tolist() == pytest.approx([0.1, -0.2, 0.3])
+    sizes = {"deviation": 0.7, "spread": 0.09, "moving": 0.4, "unseen": 0.002}
+    assert {k: float(v) for k, v in gauge.items()} == {
+        f"gauge.{k}": pytest.approx(v) for k, v in sizes.items()
+    }
     assert all(value.dtype is torch.float32 for value in state.values())
 
 

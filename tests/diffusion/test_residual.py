@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -13,18 +14,27 @@ from infusion_engine.diffusion.denoise import initialise
 from infusion_engine.diffusion.hint import Hint, bare
 from infusion_engine.diffusion.residual import (
     INPUTS,
+    LEAST_SPREAD,
+    SPREAD_MARGIN,
     Convolution,
     Gauge,
     ResidualDenoiser,
     blend,
     normalised,
+    scalings,
     silu,
 )
 from infusion_engine.diffusion.schedule import alpha_bar
 
 SHAPE = (3, 3, 32, 32)
 SPREAD = 0.2
-GAUGE = Gauge(torch.tensor([0.3, 0.0, -0.4]), torch.tensor(0.6), torch.tensor(SPREAD))
+GAUGE = Gauge(
+    mean=torch.tensor([0.3, 0.0, -0.4]),
+    deviation=torch.tensor(0.6),
+    spread=torch.tensor(SPREAD),
+    moving=torch.tensor(0.5),
+    unseen=torch.tensor(SPREAD**2),  # so that of what is not remembered, all of it is expected
+)
 
 
 @pytest.fixture(scope="module")
@@ -119,17 +129,22 @@ def test_conditioning_under_the_hole_has_no_say(clip: Tensor, guess: Tensor) -> 
     assert torch.equal(first, second)
 
 
+def hint_about(guess: Tensor, *, colour: float = 0.0, weight: float, energy: float = 0.0) -> Hint:
+    """A hint whose memory, weight and energy are the same everywhere; guess is (1, 3, T, H, W)."""
+    flat = torch.ones_like(guess[:, :1])
+    memory = torch.full_like(guess[:, :, :1], colour)
+    return Hint(guess=guess, memory=memory, weight=weight * flat[:, :, :1], energy=energy * flat)
+
+
 def test_what_other_frames_saw_has_a_say_as_far_as_it_can_be_trusted(
     clip: Tensor, guess: Tensor
 ) -> None:
     """A memory of no weight changes nothing whatever it holds; one of some weight does."""
     hole, x_t, t = cut_hole(), torch.randn(1, *SHAPE), torch.tensor([400])
-    memory = torch.zeros(1, 4, 1, *SHAPE[2:])
     found = []
     with torch.no_grad():
         for colour, weight in ((0.0, 0.0), (9.0, 0.0), (0.0, 0.5), (9.0, 0.5)):
-            memory[:, :3], memory[:, 3:] = colour, weight
-            hint = Hint(guess, memory.clone())
+            hint = hint_about(guess, colour=colour, weight=weight)
             found.append(fitted()(x_t, clip[None] * (1 - hole), hole, hint, t))
     assert torch.equal(found[0], found[1])
     assert not torch.allclose(found[0], found[2], atol=1e-3)
@@ -159,7 +174,7 @@ def test_a_shot_s_own_level_and_spread_are_units(clip: Tensor, guess: Tensor) ->
     x_t, known = torch.randn(1, *SHAPE), clip[None] * (1 - hole)
     model, shifted = fitted(), fitted()
     shift = torch.tensor([0.5, -1.0, 2.0])
-    shifted.gauge = Gauge(GAUGE.mean + shift, GAUGE.deviation, GAUGE.spread)
+    shifted.gauge = replace(GAUGE, mean=GAUGE.mean + shift)
     shift = shift[None, :, None, None, None]
     with torch.no_grad():
         first = model(x_t, known, hole, bare(guess), t)
@@ -224,30 +239,94 @@ def test_a_cut_changes_nothing_far_from_it(height: int, width: int) -> None:
     assert not torch.allclose(cut, whole[..., :height, :width], atol=1e-3)  # near the cut it does
 
 
-@pytest.mark.parametrize("t", [1, 300, 999])
-def test_scalings_are_edm_s(t: int) -> None:
+@pytest.mark.parametrize("sigma", [0.01, 0.3, 12.0])
+def test_scalings_are_edm_s(sigma: float) -> None:
     """c_skip = s^2 / (s^2 + sigma^2), c_out = s sigma / sqrt(s^2 + sigma^2), s the spread."""
-    c_skip, c_out = unfitted().scalings(torch.tensor([t]))
-    sigma = math.sqrt((1 - alpha_bar(t)) / alpha_bar(t))
-    assert float(c_skip) == pytest.approx(SPREAD**2 / (SPREAD**2 + sigma**2), rel=1e-4)
-    assert float(c_out) == pytest.approx(SPREAD * sigma / math.hypot(SPREAD, sigma), rel=1e-4)
+    for spread in (0.02, SPREAD, 0.5):
+        c_skip, c_out = scalings(torch.tensor(spread), torch.tensor(sigma))
+        assert float(c_skip) == pytest.approx(spread**2 / (spread**2 + sigma**2), rel=1e-4)
+        assert float(c_out) == pytest.approx(spread * sigma / math.hypot(spread, sigma), rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("energy", "weight", "expected"),
+    [
+        (0.02, 1.0, SPREAD_MARGIN * math.sqrt(0.5 * 0.02)),  # of what is remembered, its motion
+        (0.0, 0.7, SPREAD_MARGIN * SPREAD * math.sqrt(0.3)),  # of what is still, what is not seen
+        (0.01, 0.9, SPREAD_MARGIN * math.sqrt(0.5 * 0.01 + 0.1 * SPREAD**2)),
+        (0.0, 1.0, LEAST_SPREAD * SPREAD),
+        (1e-5, 1.0, LEAST_SPREAD * SPREAD),
+        (0.0, 0.0, SPREAD),
+        (9.0, 1.0, SPREAD),
+    ],
+)
+def test_a_voxel_s_spread_is_what_is_expected_of_it(
+    guess: Tensor, energy: float, weight: float, expected: float
+) -> None:
+    """Motion and what is not remembered, and a margin, within a tenth and all of the level's."""
+    found = fitted().spread(hint_about(guess, weight=weight, energy=energy))
+    assert found.shape == (1, 1, *SHAPE[1:])
+    assert torch.allclose(found, torch.tensor(expected), rtol=1e-4)
+
+
+def mixed_hint(guess: Tensor) -> Hint:
+    """A hint that expects something else of each voxel and remembers each pixel otherwise."""
+    generator = torch.Generator().manual_seed(3)
+    energy = 0.1 * torch.rand(1, 1, *SHAPE[1:], generator=generator) ** 3
+    weight = torch.rand(1, 1, 1, *SHAPE[2:], generator=generator)
+    return replace(hint_about(guess, weight=0.0), weight=weight, energy=energy)
 
 
 @pytest.mark.parametrize("t", [1, 300, 999])
-def test_the_network_sees_features_of_unit_size(t: int) -> None:
-    """At every noise level and for any shot, once the gauge has been measured."""
+def test_the_filter_goes_by_each_voxel_s_own_spread(clip: Tensor, guess: Tensor, t: int) -> None:
+    """An unfitted network takes little of the noise for texture where little is expected."""
+    model, hint = unfitted(), mixed_hint(guess)
+    spread, a = model.spread(hint), alpha_bar(t)
+    assert float(spread.min()) < 0.5 * SPREAD
+    assert float(spread.max()) == pytest.approx(SPREAD)
+    torch.manual_seed(t)
+    x_t = (math.sqrt(a) * clip + math.sqrt(1 - a) * torch.randn(SHAPE))[None]
+    hole = cut_hole()
+    with torch.no_grad():
+        found = model(x_t, clip[None] * (1 - hole), hole, hint, torch.tensor([t]))
+    gain = spread**2 * math.sqrt(a) / (spread**2 * a + 1 - a)
+    expected = guess + gain * (x_t - math.sqrt(a) * guess)
+    assert torch.allclose(found, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_a_unit_of_the_network_is_c_out_at_each_voxel(guess: Tensor) -> None:
+    """What the last layer says is added in it, and so is the loss taken: one clip, one noise."""
+    model, hint, t = unfitted(), mixed_hint(guess), torch.tensor([400])
+    assert model.network.last.bias is not None
+    with torch.no_grad():
+        model.network.last.bias.fill_(2.0)
+        x_t, nothing = torch.randn(1, *SHAPE), torch.zeros(1, *SHAPE)
+        said = model(x_t, nothing, cut_hole(), hint, t)
+        silent = unfitted()(x_t, nothing, cut_hole(), hint, t)
+    spread, sigma = model.spread(hint), model.sigma(t)
+    expected = spread * sigma / torch.sqrt(spread**2 + sigma**2)
+    assert torch.allclose(model.unit(hint, t), expected, rtol=1e-4)
+    assert torch.allclose(said - silent, 2.0 * expected.expand_as(said), atol=1e-4)
+
+
+@pytest.mark.parametrize("t", [1, 300, 999])
+@pytest.mark.parametrize("weight", [0.25, 0.9])
+def test_the_network_sees_features_of_unit_size(t: int, weight: float) -> None:
+    """At every noise level, for any shot and any spread, once the gauge has been measured."""
     torch.manual_seed(8)
     a, shape = alpha_bar(t), (1, 3, 4, 64, 64)
     guess = GAUGE.mean[None, :, None, None, None] + float(GAUGE.deviation) * torch.randn(shape)
-    x_0 = guess + SPREAD * torch.randn(shape)
-    x_t = math.sqrt(a) * x_0 + math.sqrt(1 - a) * torch.randn(shape)
+    model, seen = unfitted(), list[Tensor]()
+    hint = hint_about(guess, weight=weight)
     hole = torch.zeros(1, 1, *shape[2:])
     hole[..., 32:] = 1.0
-    memory = torch.cat([x_0.mean(2, keepdim=True), torch.full((1, 1, 1, 64, 64), 0.25)], dim=1)
-    model, seen = unfitted(), list[Tensor]()
+    spread = torch.where(hole > 0, model.spread(hint), SPREAD)  # the plate is that of the level
+    x_0 = guess + spread * torch.randn(shape)
+    x_t = math.sqrt(a) * x_0 + math.sqrt(1 - a) * torch.randn(shape)
+    hint = replace(hint, memory=x_0.mean(2, keepdim=True))
     model.network.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
     with torch.no_grad():
-        model(x_t, x_0 * (1 - hole), hole, Hint(guess, memory), torch.tensor([t]))
+        model(x_t, x_0 * (1 - hole), hole, hint, torch.tensor([t]))
     assert seen[0].shape == (1, INPUTS, *shape[2:])
     left, right = seen[0].double().chunk(2, -1)
     noisy, known, shown = (slice(3 * i, 3 * i + 3) for i in range(3))
@@ -258,9 +337,11 @@ def test_the_network_sees_features_of_unit_size(t: int) -> None:
         assert float(part.mean()) == pytest.approx(0.0, abs=0.05)
     assert (float(left[:, 9].max()), float(right[:, 9].min())) == (0.0, 1.0)
     assert bool((seen[0][:, 10] == 1.0).all())
-    expected = (memory[:, :3] - guess) * 0.25 / SPREAD
+    expected = (hint.memory - guess) * weight / SPREAD
     assert torch.allclose(seen[0][:, 11:14], expected, atol=1e-5)
-    assert bool((seen[0][:, 14] == 0.25).all())
+    assert torch.allclose(seen[0][:, 14], torch.tensor(weight))
+    assert not left[:, 15].any()
+    assert torch.allclose(right[:, 15], (spread / SPREAD).log().double()[:, 0, ..., 32:], atol=1e-5)
 
 
 @pytest.mark.parametrize("kernel", [(1, 1, 1), (1, 3, 3), (3, 3, 3)])

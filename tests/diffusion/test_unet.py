@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import fields
 
 import pytest
 import torch
@@ -148,5 +149,7 @@ def test_every_input_has_a_say(changed: str) -> None:
 def test_the_hint_has_no_say() -> None:
     """The paper knows none: not even one that is no number changes a bit."""
     net, inputs, t = asked()
-    blind = Hint(*(torch.full_like(v, math.nan) for v in (NOTHING.guess, NOTHING.memory)))
+    blind = Hint(
+        **{f.name: torch.full_like(getattr(NOTHING, f.name), math.nan) for f in fields(Hint)}
+    )
     assert torch.equal(net(**inputs, hint=blind, t=t), net(**inputs, hint=NOTHING, t=t))

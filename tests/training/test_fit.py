@@ -27,7 +27,8 @@ from infusion_engine.training.fit import (
     window_loss,
 )
 from infusion_engine.training.gauge import measured
-from infusion_engine.training.window import Ground, draw_window, lay_ground
+from infusion_engine.training.ground import Ground, lay_ground
+from infusion_engine.training.window import draw_window
 
 SHAPE = (4, 32, 32)
 PAPER = replace(PRESETS["paper"], channels=4, window_frames=3, steps_per_interval=4)

@@ -17,7 +17,8 @@ from infusion_engine.diffusion.schedule import alpha_bar
 from infusion_engine.diffusion.unet import PublishedUNet
 from infusion_engine.settings import PRESETS, Network, Settings
 from infusion_engine.training.fit import window_loss
-from infusion_engine.training.window import Window, draw_window, lay_ground
+from infusion_engine.training.ground import lay_ground
+from infusion_engine.training.window import Window, draw_window
 
 SHAPE = (4, 48, 48)
 SPREAD = 0.3
@@ -84,14 +85,21 @@ class ResidualOracle(ResidualDenoiser):
         return self.answer
 
 
-def saying(settings: Settings, answer: Tensor) -> Model:
+EVERYWHERE = torch.tensor(1e9)
+"""A gauge's `unseen` by which every voxel has the level's own spread."""
+
+
+def saying(settings: Settings, answer: Tensor, *, unseen: Tensor = EVERYWHERE) -> Model:
     """A network of the settings' kind that predicts `answer`."""
     model: PublishedOracle | ResidualOracle
     if settings.network is Network.PUBLISHED:
         model = PublishedOracle(channels=4)
     else:
         model = ResidualOracle(channels=8)
-        model.gauge = Gauge(torch.zeros(3), torch.tensor(1.0), torch.tensor(SPREAD))
+        one = torch.tensor(1.0)
+        model.gauge = Gauge(
+            torch.zeros(3), one, spread=torch.tensor(SPREAD), moving=0.1 * one, unseen=unseen
+        )
     model.answer = answer
     return model
 
@@ -177,13 +185,28 @@ def test_our_loss_is_squared_error_in_units_of_the_network_s_output() -> None:
     assert float(found) == pytest.approx(float(expected), rel=1e-4)
 
 
+def test_our_loss_weighs_each_voxel_by_its_own_spread() -> None:
+    """An error is taken in parts of what is expected of the voxel, not of the whole level."""
+    window = window_of(DRAFT, 3)
+    torch.manual_seed(0)
+    answer = window.x_0 + torch.randn_like(window.x_0)
+    model = saying(DRAFT, answer, unseen=torch.tensor(0.02))
+    assert isinstance(model, ResidualDenoiser)
+    spread = model.spread(window.hint).double()
+    assert float(spread.max()) > 1.2 * float(spread.min())
+    noise = model.sigma(window.t).double()
+    squares = (answer - window.x_0).double().pow(2) * (1 / spread**2 + 1 / noise**2)
+    expected = squares[window.counted.expand_as(squares) == 1.0].mean()
+    assert float(window_loss(model, window, DRAFT)) == pytest.approx(float(expected), rel=1e-4)
+
+
 @pytest.mark.parametrize("size", [0.01, 1.0, 100.0])
 def test_our_loss_is_least_at_the_mean(size: float) -> None:
     """Not at the median, however far out the rare values are: sampling needs the mean."""
     torch.manual_seed(0)
     rare = (torch.rand(1, 3, *SHAPE) < 0.05).float() * size  # the median is 0
     window = replace(
-        window_of(replace(DRAFT, batch=1)),
+        window_of(replace(DRAFT, batch=1, crop_pixels=0, window_frames=4)),  # the whole clip
         x_0=rare,
         counted=torch.ones(1, 1, *SHAPE),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import fields, replace
 
 import numpy as np
@@ -9,14 +10,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from infusion_engine.diffusion.guess import smooth_guess
+from infusion_engine.diffusion.hint import Hint, coarsest_hint, detail_hint
 from infusion_engine.diffusion.interval import Interval, intervals
 from infusion_engine.diffusion.memory import remembered
-from infusion_engine.diffusion.pyramid import PyramidLevel, doubled, halved, levels
+from infusion_engine.diffusion.pyramid import PyramidLevel, levels
 from infusion_engine.diffusion.schedule import alpha_bar
 from infusion_engine.settings import PRESETS, Objective, Settings, Spacing
-from infusion_engine.training.rough import roughly_filled
-from infusion_engine.training.window import Ground, Window, draw_window, lay_ground
+from infusion_engine.training.ground import Ground, lay_ground
+from infusion_engine.training.window import Window, draw_window
 
 SPAN = Interval(index=10, low=450, high=500)
 PAPER = replace(PRESETS["paper"], window_frames=4)
@@ -47,7 +48,10 @@ def ground_of(x_0: Tensor, hole: Tensor, *, level: int = 0) -> Ground:
         hole=hole,
         missing=hole[0].bool().numpy(),
         guess=None if level == 0 else x_0,
+        remembering=x_0 if level == 0 else 0.0 * x_0,
         level=level,
+        unit=1.0,
+        variance=0.3,
     )
 
 
@@ -77,13 +81,23 @@ def matte_within(settings: Settings, step: int) -> Tensor:
 
 def same(a: Window, b: Window) -> bool:
     """True when all tensors have the same bits."""
-    return all(torch.equal(one, other) for one, other in zip(parts(a), parts(b), strict=True))
+    return equal(parts(a), parts(b))
 
 
 def parts(window: Window) -> list[Tensor]:
     """Every tensor of a window."""
     own = [getattr(window, f.name) for f in fields(Window) if f.name != "hint"]
-    return [*own, window.hint.guess, window.hint.memory]
+    return own + hinted(window)
+
+
+def hinted(window: Window) -> list[Tensor]:
+    """Every tensor of a window's hint."""
+    return [getattr(window.hint, f.name) for f in fields(Hint)]
+
+
+def equal(some: list[Tensor], others: list[Tensor]) -> bool:
+    """True when all have the same bits."""
+    return all(torch.equal(one, other) for one, other in zip(some, others, strict=True))
 
 
 @BOTH
@@ -110,7 +124,8 @@ def test_sizes(settings: Settings) -> None:
     assert window.x_t.shape == (settings.batch, 3, *size)
     assert window.x_0.shape == window.conditioning.shape == window.x_t.shape
     assert window.hint.guess.shape == window.x_t.shape
-    assert window.hint.memory.shape == (settings.batch, 4, 1, *size[1:])
+    assert window.hint.weight.shape == (settings.batch, 1, 1, *size[1:])
+    assert window.hint.energy.shape == (settings.batch, 1, *size)
     assert window.hole.shape == window.counted.shape == (settings.batch, 1, *size)
     assert window.t.shape == (settings.batch,)
     long = draw(replace(settings, window_frames=20, crop_pixels=0))
@@ -152,51 +167,62 @@ def test_the_matte_is_never_counted(settings: Settings) -> None:
     assert met > 0
 
 
-def test_ground_is_grey_under_the_matte_as_published_and_ours_roughly_filled() -> None:
-    """The published network meets what it was handed, ours what the plate suggests."""
-    assert torch.equal(laid(PAPER, clip()).x_0, clip())
-    ours = laid(DRAFT, clip())
-    assert torch.equal(ours.x_0, roughly_filled(clip(), matte()))
-    assert float(ours.x_0[:, ours.missing].abs().min()) > 0.0
-    assert torch.equal(torch.from_numpy(ours.missing), matte()[0].bool())
-    assert torch.equal(ours.hole, matte())
-
-
-def test_the_hint_is_blind_to_the_occluder() -> None:
-    """Guess and memory come from what the network may see, so that they give no answer away."""
+@pytest.mark.parametrize("level", [0, 1], ids=["coarsest", "finer"])
+def test_the_hint_is_blind_to_the_occluder(level: int) -> None:
+    """Made of what the network may see, and a finer level's guess, so that no answer is told."""
     settings = replace(DRAFT, crop_pixels=0, window_frames=6, batch=1)  # a window is the clip
+    ground = laid(settings, clip(), level=level)
     for step in range(6):
-        window = draw(settings, step=step)
-        memory = remembered(clip(), 1.0 - window.hole[0])[None]
-        assert torch.equal(window.hint.memory, memory)
-        assert torch.equal(
-            window.hint.guess, smooth_guess(window.conditioning, window.hole, memory)
-        )
+        window = draw(settings, ground, step=step)
+        seen = 1.0 - window.hole
+        memory = remembered(ground.remembering[None], seen, variance=ground.variance)
+        if ground.guess is None:
+            expected = coarsest_hint(window.conditioning, window.hole, memory)
+        else:
+            expected = detail_hint(window.conditioning, ground.guess[None], window.hole, memory)
+        assert equal(hinted(window), [getattr(expected, f.name) for f in fields(Hint)])
         hidden = window.hole[0].expand_as(clip()) == 1.0
-        other = ground_of(torch.where(hidden, 9.0, window.x_0[0]), matte())
+        other = replace(
+            ground,
+            x_0=torch.where(hidden, 9.0, ground.x_0),
+            remembering=torch.where(hidden, 9.0, ground.remembering),
+        )
         altered = draw(settings, other, step=step)
         assert torch.equal(altered.hole, window.hole)
         assert not torch.equal(altered.x_0, window.x_0)
-        assert torch.equal(altered.hint.guess, window.hint.guess)
-        assert torch.equal(altered.hint.memory, window.hint.memory)
+        assert equal(hinted(altered), hinted(window))
         assert torch.equal(altered.conditioning, window.conditioning)
 
 
-def test_a_finer_level_s_guess_is_the_clip_without_its_detail() -> None:
-    """Halved and doubled once, and cut at the same place as the clip, mirrored alike."""
+def test_a_finer_level_s_guess_is_cut_where_the_clip_is() -> None:
+    """At the same place, and mirrored alike; where nothing is remembered it is all of the guess."""
     ground = laid(DRAFT, clip(), level=1)
     assert ground.guess is not None
-    filled = roughly_filled(clip(), matte())
-    assert torch.equal(ground.guess, doubled(halved(filled), SHAPE[1:]))
-    assert laid(DRAFT, clip(), level=0).guess is None
+    swap = replace(ground, x_0=ground.guess, guess=ground.x_0)
+    ground, swap = (replace(one, remembering=0.0 * one.x_0) for one in (ground, swap))
     for step in range(10):
-        window = draw(DRAFT, ground, step=step)
-        swapped = draw(DRAFT, replace(ground, x_0=ground.guess, guess=ground.x_0), step=step)
+        window, swapped = (draw(DRAFT, one, step=step) for one in (ground, swap))
         assert torch.equal(window.hint.guess, swapped.x_0)
         assert torch.equal(window.x_0, swapped.hint.guess)
 
 
-@pytest.mark.parametrize("extreme", [1e6, -1e6])
+@pytest.mark.parametrize("level", [0, 1], ids=["coarsest", "finer"])
+def test_the_published_network_is_told_nothing(level: int) -> None:
+    """It looks at no hint, so that none is made."""
+    window = draw(PAPER, laid(PAPER, clip(), level=level))
+    assert torch.equal(window.hint.guess, window.x_0)
+    assert not window.hint.weight.any()
+    assert not window.hint.energy.any()
+
+
+def test_a_plate_of_twice_the_contrast_gives_a_finer_level_the_same_windows() -> None:
+    """Bit for bit: its fit is the same."""
+    one, other = (laid(DRAFT, contrast * clip(), level=1) for contrast in (1.0, 2.0))
+    for step in range(6):
+        assert same(draw(DRAFT, one, step=step), draw(DRAFT, other, step=step))
+
+
+@pytest.mark.parametrize("extreme", [1e6, -1e30, math.nan])
 def test_nothing_under_the_matte_has_a_say(extreme: float) -> None:
     """Whatever stands there, every level's ground and windows have the same bits."""
     poisoned = torch.where(matte() == 1.0, extreme, clip())

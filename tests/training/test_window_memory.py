@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from itertools import pairwise
 
 import numpy as np
@@ -11,16 +12,21 @@ import pytest
 import torch
 from torch import Tensor
 
+from infusion_engine.diffusion.hint import Hint
 from infusion_engine.diffusion.interval import Interval
-from infusion_engine.settings import PRESETS, Settings
+from infusion_engine.diffusion.memory import remembered
+from infusion_engine.settings import PRESETS, Network, Settings
 from infusion_engine.training import window as windows
-from infusion_engine.training.window import Ground, Window, draw_window
+from infusion_engine.training.ground import Ground
+from infusion_engine.training.window import Window, draw_window
 
 FRAMES, HEIGHT, WIDTH = SHAPE = (7, 32, 48)
-PAPER = replace(PRESETS["paper"], window_frames=3)
+BLOBS = replace(PRESETS["paper"], network=Network.RESIDUAL, window_frames=3)
+"""Whole frames and published blobs; the published network itself remembers nothing."""
 DRAFT = replace(PRESETS["draft"], window_frames=3, crop_pixels=20, batch=1)
-BOTH = pytest.mark.parametrize("settings", [PAPER, DRAFT], ids=["paper", "draft"])
+BOTH = pytest.mark.parametrize("settings", [BLOBS, DRAFT], ids=["blobs", "draft"])
 STEPS = range(30)
+VARIANCE = 0.3
 
 
 def matte() -> Tensor:
@@ -42,11 +48,18 @@ def coordinates() -> Tensor:
     return torch.stack(torch.meshgrid(*axes, indexing="ij"))
 
 
-def draw(settings: Settings, x_0: Tensor, step: int) -> Window:
-    """A step's window of a clip; where it lies does not go by values."""
-    hole = matte()
-    missing = hole[0].bool().numpy()
-    ground = Ground(x_0=x_0, hole=hole, missing=missing, guess=None, level=0)
+def draw(settings: Settings, x_0: Tensor, step: int, guess: Tensor | None = None) -> Window:
+    """A step's window of a clip, all of which is remembered; its place does not go by values."""
+    ground = Ground(
+        x_0=x_0,
+        hole=matte(),
+        missing=matte()[0].bool().numpy(),
+        guess=guess,
+        remembering=x_0,
+        level=0,
+        unit=1.0,
+        variance=VARIANCE,
+    )
     span = Interval(index=10, low=450, high=500)
     return draw_window(ground, settings=settings, interval=span, fit_seed=0, step=step)
 
@@ -98,7 +111,7 @@ def find(monkeypatch: pytest.MonkeyPatch) -> Find:
         where = draw(settings, coordinates(), step).x_0[0].long()  # (3, frames, h, w)
         start, rows, columns = int(where[0, 0, 0, 0]), where[1, 0], where[2, 0]
         occluder = torch.from_numpy(drawn[-1])
-        if settings is PAPER:  # a blob is drawn for the window, and held before and after it
+        if settings is BLOBS:  # a blob is drawn for the window, and held before and after it
             occluder = occluder[(torch.arange(FRAMES) - start).clamp(0, len(occluder) - 1)]
         hidden = occluder | matte()[0][:, rows, columns].bool()
         return Place(start, rows, columns, occluder, ~hidden)
@@ -120,14 +133,16 @@ def test_memory_is_the_mean_of_what_matte_and_occluder_leave_open(
         count = place.open.sum(0)
         mean = (place.of(clip()).double() * place.open).sum(1) / count.clamp(min=1)
         memory = window.hint.memory[0, :, 0]
-        torch.testing.assert_close(memory[:3].double(), mean, rtol=0.0, atol=1e-6)
-        torch.testing.assert_close(memory[3], count / (count + 8))
+        torch.testing.assert_close(memory.double(), mean, rtol=0.0, atol=1e-6)
+        shown = place.of(clip())[None], place.open[None, None].float()
+        weight = remembered(*shown, variance=VARIANCE).weight
+        torch.testing.assert_close(window.hint.weight, weight)
         mirrored += place.mirrored
-    assert mirrored == 0 if settings is PAPER else 5 < mirrored < 25
+    assert mirrored == 0 if settings is BLOBS else 5 < mirrored < 25
 
 
 @BOTH
-@pytest.mark.parametrize("poison", [1e6, -1e30])
+@pytest.mark.parametrize("poison", [1e6, -1e30, math.nan])
 def test_nothing_hidden_in_any_frame_is_remembered(
     settings: Settings, poison: float, find: Find
 ) -> None:
@@ -140,8 +155,8 @@ def test_nothing_hidden_in_any_frame_is_remembered(
         at = (slice(None), frames, place.rows[ys, xs], place.columns[ys, xs])
         poisoned[at] = clip()[at]
         clean, dirty = draw(settings, clip(), step), draw(settings, poisoned, step)
-        assert torch.equal(dirty.hint.memory, clean.hint.memory)
-        assert torch.equal(dirty.hint.guess, clean.hint.guess)
+        for f in fields(Hint):
+            assert torch.equal(getattr(dirty.hint, f.name), getattr(clean.hint, f.name)), f.name
         assert float(dirty.hint.memory.abs().max()) <= 1.0
         outside = place.occluder.clone()
         outside[place.start : place.start + 3] = False
@@ -167,15 +182,17 @@ def test_a_window_s_occluder_comes_from_before_it_and_goes_on_after_it(find: Fin
     assert crossed > 15
 
 
-def test_a_mirrored_window_has_a_mirrored_memory(find: Find) -> None:
+@pytest.mark.parametrize("finer", [False, True], ids=["coarsest", "finer"])
+def test_a_mirrored_window_has_a_mirrored_memory(find: Find, finer: bool) -> None:
     """A plate that shows its columns is remembered as the window shows it, left or right."""
     columns = coordinates()[2:].expand(3, *SHAPE).contiguous()
+    guess = torch.zeros_like(columns) if finer else None  # all of the columns are detail, then
     mirrored = []
     for step in STEPS:
-        window, place = draw(DRAFT, columns, step), find(DRAFT, step)
-        mean, weight = window.hint.memory[0, :3], window.hint.memory[0, 3:]
-        seen = (weight > 0).expand_as(mean)
+        window, place = draw(DRAFT, columns, step, guess), find(DRAFT, step)
+        mean, weight = window.hint.memory[0], window.hint.weight[0]
+        seen = (weight > 0).expand_as(mean[:, :1])
         assert bool(seen.any())
-        torch.testing.assert_close(mean[seen], window.x_0[0, :, :1][seen])
+        torch.testing.assert_close(mean[:, :1][seen], window.x_0[0, :, :1][seen])
         mirrored.append(place.mirrored)
     assert 0.2 < np.mean(mirrored) < 0.8

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 _LEAST_COUNT = 1e-30  # only against 0 / 0: one voxel of millions is still something known
 
 
-def smooth_guess(x: Tensor, hole: Tensor, memory: Tensor) -> Tensor:
+def smooth_guess(x: Tensor, hole: Tensor, mean: Tensor, weight: Tensor) -> Tensor:
     """Known voxels as they are, missing ones interpolated (push-pull, Gortler et al. 1996).
 
     A missing voxel that other frames see begins with its memory, as far as that can be trusted.
@@ -24,12 +24,13 @@ def smooth_guess(x: Tensor, hole: Tensor, memory: Tensor) -> Tensor:
     Args:
         x: (B, C, T, H, W); what it holds in the hole is not looked at.
         hole: (B, 1, T, H, W), 1 = missing.
-        memory: (B, 4, 1, H, W) of `remembered`; all zeros for none.
+        mean: (B, C, 1, H, W), what other frames saw.
+        weight: (B, 1, 1, H, W) in [0, 1], how far that can be trusted; zeros for not at all.
 
     Returns:
         (B, C, T, H, W), finite; 0 where nothing at all is known.
     """
-    mean, weight = memory[:, :-1], memory[:, -1:] * hole
+    weight = weight * hole
     sums = [torch.where(hole > 0.0, mean * weight, x)]
     counts = [1.0 - hole + weight]
     while max(sums[-1].shape[2:]) > 1:

@@ -4,22 +4,70 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
-from infusion_engine.diffusion.memory import CHANNELS
+from infusion_engine.diffusion.guess import smooth_guess
+from infusion_engine.diffusion.memory import Memory
 
 
 @dataclass(frozen=True, eq=False)
 class Hint:
-    """What the network adds to, and what other frames saw."""
+    """What the network adds to, what other frames saw, and how much is to be expected."""
 
     guess: Tensor
-    """(B, 3, T, H, W), x_0 without the detail that is to be found."""
+    """(B, 3, T, H, W), x_0 without what is to be found."""
     memory: Tensor
-    """(B, 4, 1, H, W) of `remembered`."""
+    """(B, 3, T or 1, H, W), what the pixel looks like when it is seen, on average."""
+    weight: Tensor
+    """(B, 1, 1, H, W) in [0, 1], how far memory can be relied on."""
+    energy: Tensor
+    """(B, 1, T, H, W), squared deviation from memory that the surroundings and the other frames
+    lead one to expect."""
 
 
 def bare(guess: Tensor) -> Hint:
     """A hint that remembers nothing: `guess` is (B, 3, T, H, W)."""
-    batch, _, _, height, width = guess.shape
-    return Hint(guess=guess, memory=guess.new_zeros(batch, CHANNELS, 1, height, width))
+    nothing = torch.zeros_like(guess[:, :1])
+    return Hint(guess=guess, memory=guess, weight=nothing[:, :, :1], energy=nothing)
+
+
+def coarsest_hint(x: Tensor, missing: Tensor, memory: Memory) -> Hint:
+    """The hint of the coarsest level, whose guess is interpolated.
+
+    Args:
+        x: (B, 3, T, H, W) encoded clip; not looked at where it is missing.
+        missing: (B, 1, T, H, W), 1 = missing.
+        memory: of x, over all frames.
+    """
+    return Hint(
+        guess=smooth_guess(x, missing, memory.mean, memory.weight),
+        memory=memory.mean,
+        weight=memory.weight,
+        energy=_energy(x - memory.mean, missing, memory),
+    )
+
+
+def detail_hint(x: Tensor, coarse: Tensor, missing: Tensor, memory: Memory) -> Hint:
+    """The hint of a finer level, whose guess is the coarser clip and the detail remembered.
+
+    Args:
+        x: (B, 3, T, H, W) encoded clip; not looked at where it is missing.
+        coarse: (B, 3, T, H, W), x without this level's detail, complete.
+        missing: (B, 1, T, H, W), 1 = missing.
+        memory: of x - coarse, over all frames.
+    """
+    return Hint(
+        guess=coarse + memory.weight * memory.mean,
+        memory=coarse + memory.mean,
+        weight=memory.weight,
+        energy=_energy(x - coarse - memory.mean, missing, memory),
+    )
+
+
+def _energy(deviation: Tensor, missing: Tensor, memory: Memory) -> Tensor:
+    """Squared deviation from memory, (B, 1, T, H, W), carried into the hole."""
+    squares = deviation.square().mean(1, keepdim=True)
+    # Where one frame alone sees a pixel its mean is that frame: nothing is learnt from it.
+    unknown = torch.maximum(missing, (memory.known == 0.0).to(missing).expand_as(missing))
+    return smooth_guess(squares, unknown, memory.variance, memory.known).clamp(min=0.0)

@@ -6,28 +6,60 @@ away than that, and where the camera stands still it is the best there is to kno
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
-CHANNELS = 4
-"""Mean colour (3) and how far it can be relied on (1)."""
 _HALF_TRUSTED = 8.0
-"""Frames after which a mean counts as much as interpolation does: few frames of a moving texture
-say little of the place, and flames, seen twice, were filled worse by their mean."""
+"""Frames after which the mean of a moving texture counts as much as interpolation does: few frames
+say little of such a place. What stands still is trusted after fewer, as its variance is less."""
+_LEAST_FRAMES = 2.0  # one frame alone does not say how much a pixel changes
 
 
-def remembered(x_0: Tensor, seen: Tensor) -> Tensor:
-    """Each pixel's mean over the frames that see it, and its weight.
+@dataclass(frozen=True, eq=False)
+class Memory:
+    """Each pixel over the frames that see it."""
+
+    mean: Tensor
+    """(B, 3, 1, H, W), mean; 0 where no frame sees the pixel."""
+    weight: Tensor
+    """(B, 1, 1, H, W) in [0, 1], how far the mean can be relied on."""
+    variance: Tensor
+    """(B, 1, 1, H, W), unbiased variance over time, mean of the channels; 0 where unknown."""
+    known: Tensor
+    """(B, 1, 1, H, W), how far the variance can be relied on, in [0, 1)."""
+
+
+def remembered(x: Tensor, seen: Tensor, *, variance: float) -> Memory:
+    """Each pixel's mean over the frames that see it, and how much it changes.
+
+    The weight of a mean of n frames is n / (n + 8 share): share is the pixel's variance over time
+    (over its 3 x 3 neighbourhood) as a part of `variance`, at most 1. A texture that moves as much
+    as the plate varies has n / (n + 8); a still place is trusted nearly wholly.
 
     Args:
-        x_0: (..., 3, T, H, W) encoded clip; not looked at where it is not seen.
-        seen: (..., 1, T, H, W), 1 where a pixel is known and no occluder hides it.
-
-    Returns:
-        (..., 4, 1, H, W): mean colour, 0 where no frame sees the pixel; weight n / (n + 8) for n
-        frames.
+        x: (B, 3, T, H, W); not looked at where it is not seen.
+        seen: (B, 1, T, H, W), 1 where a pixel is known and no occluder hides it.
+        variance: what x varies by over the whole shot, mean of the channels.
     """
-    count = seen.sum(-3, keepdim=True)
-    total = torch.where(seen > 0.0, x_0, 0.0).sum(-3, keepdim=True)
-    mean = total / count.clamp(min=1.0)
-    return torch.cat([mean, count / (count + _HALF_TRUSTED)], dim=-4)
+    count = seen.sum(2, keepdim=True)  # (B, 1, 1, H, W)
+    clean = torch.where(seen > 0.0, x, 0.0)
+    mean = clean.sum(2, keepdim=True) / count.clamp(min=1.0)
+    squares = ((clean - mean) * seen).square().sum(2, keepdim=True).mean(1, keepdim=True)
+    freedom = (count - 1.0).clamp(min=0.0)
+    near = _around(freedom)
+    share = _around(squares) / near.clamp(min=1.0) / max(variance, 1e-12)
+    share = torch.where(near > 0.0, share, 1.0).clamp(max=1.0)
+    return Memory(
+        mean=mean,
+        weight=count / (count + _HALF_TRUSTED * share).clamp(min=1.0),
+        variance=squares / freedom.clamp(min=1.0),
+        known=torch.where(count >= _LEAST_FRAMES, count / (count + _HALF_TRUSTED), 0.0),
+    )
+
+
+def _around(x: Tensor) -> Tensor:
+    """(B, 1, 1, H, W): sums over each pixel's 3 x 3 neighbourhood."""
+    return F.avg_pool2d(x[:, :, 0], 3, stride=1, padding=1, divisor_override=1)[:, :, None]

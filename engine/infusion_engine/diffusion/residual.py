@@ -8,7 +8,7 @@ follows EDM (arXiv 2206.00364, table 1), applied to what is missing from the gue
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor, nn
@@ -17,10 +17,17 @@ from torch.nn import functional as F
 from infusion_engine.diffusion.hint import Hint
 from infusion_engine.diffusion.schedule import alpha_bars
 
-INPUTS = 3 + 3 + 3 + 1 + 1 + 3 + 1
-"""Noisy residual in the hole, known residual, the guess, the hole, ones, memory, its weight."""
+INPUTS = 3 + 3 + 3 + 1 + 1 + 3 + 1 + 1
+"""Noisy residual in the hole, known residual, the guess, the hole, ones, memory, its weight,
+and how much is expected."""
 DEEPEST = 4
 """The deepest features stand for 4 x 4 pixels."""
+LEAST_SPREAD = 0.1
+"""Share of the level's spread below which no voxel's is taken to be: estimates err, and a camera
+never sees quite the same twice."""
+SPREAD_MARGIN = 1.4
+"""A voxel's spread is taken to be this much more than is expected. Too large a spread leaves the
+network some noise to take away; too small a one has it shout against its own preconditioning."""
 LEVEL_CHANNELS = 16  # features that tell the network its noise level
 
 
@@ -119,16 +126,21 @@ class Gauge:
     deviation: Tensor
     """() deviation of the known voxels."""
     spread: Tensor
-    """() deviation of x_0 from the guess where it has to be filled: sigma_data of EDM."""
+    """() deviation of x_0 from the guess where it has to be filled, over all of the level."""
+    moving: Tensor
+    """() squared deviation from the guess for each unit of energy that is expected."""
+    unseen: Tensor
+    """() squared deviation from the guess where nothing is remembered, on top of that."""
 
     def to(self, device: torch.device) -> Gauge:
         """The same gauge on a device."""
-        return Gauge(self.mean.to(device), self.deviation.to(device), self.spread.to(device))
+        return Gauge(**{f.name: getattr(self, f.name).to(device) for f in fields(self)})
 
 
 def plain_gauge() -> Gauge:
     """What holds before a fit has looked at the shot."""
-    return Gauge(torch.zeros(3), torch.tensor(0.5), torch.tensor(0.5))
+    half = torch.tensor(0.5)
+    return Gauge(torch.zeros(3), half, spread=half, moving=torch.tensor(0.0), unseen=half**2)
 
 
 class ResidualDenoiser(nn.Module):
@@ -155,45 +167,60 @@ class ResidualDenoiser(nn.Module):
         Known pixels enter at zero noise, through the conditioning alone.
         """
         a, sigma = self.alpha_bars[t], self.sigma(t)
+        spread = self.spread(hint)
         noisy = x_t / torch.sqrt(a)[:, None, None, None, None] - hint.guess  # residual and noise
-        x = _padded(self._features(noisy, conditioning, hole, hint, sigma))
+        unit_noisy = noisy * torch.rsqrt(spread**2 + sigma**2) * hole
+        x = _padded(self._features(unit_noisy, conditioning, hole, hint, spread))
         level = self.level(-torch.log(sigma.flatten()) / 4.0)
         correction = self.network(x.contiguous(memory_format=torch.channels_last_3d), level)
         height, width = x_t.shape[-2:]
-        c_skip, c_out = self.scalings(t)
+        c_skip, c_out = scalings(spread, sigma)
         x_0: Tensor = hint.guess + c_skip * noisy + c_out * correction[..., :height, :width].float()
         return x_0
 
     def _features(
-        self, noisy: Tensor, conditioning: Tensor, hole: Tensor, hint: Hint, sigma: Tensor
+        self,
+        unit_noisy: Tensor,
+        conditioning: Tensor,
+        hole: Tensor,
+        hint: Hint,
+        spread: Tensor,
     ) -> Tensor:
         """What the network sees, each feature of about unit size: (B, INPUTS, T, H, W)."""
-        spread, known = self.gauge.spread, 1.0 - hole
-        guess, memory = hint.guess, hint.memory
-        c_in = 1.0 / torch.sqrt(spread**2 + sigma**2)
+        whole, known = self.gauge.spread, 1.0 - hole
         mean = self.gauge.mean[None, :, None, None, None]
         return torch.cat(
             [
-                noisy * c_in * hole,
-                (conditioning - guess) * known / spread,
-                (guess - mean) / self.gauge.deviation,
+                unit_noisy,
+                (conditioning - hint.guess) * known / whole,
+                (hint.guess - mean) / self.gauge.deviation,
                 hole,
                 torch.ones_like(hole),
-                (memory[:, :-1] - guess) * memory[:, -1:] / spread,
-                memory[:, -1:].expand_as(hole),
+                (hint.memory - hint.guess) * hint.weight / whole,
+                hint.weight.expand_as(hole),
+                torch.log(spread / whole) * hole,
             ],
             dim=1,
         )
+
+    def spread(self, hint: Hint) -> Tensor:
+        """Deviation of x_0 from the guess that is expected at each voxel, (B, 1, T, H, W).
+
+        It is sigma_data of EDM, voxel by voxel: what hardly changes is not to be filled with the
+        noise of what does.
+        """
+        squares = self.gauge.moving * hint.energy + self.gauge.unseen * (1.0 - hint.weight)
+        whole = self.gauge.spread
+        return (SPREAD_MARGIN * squares.sqrt()).clamp(min=LEAST_SPREAD * whole, max=whole)
 
     def sigma(self, t: Tensor) -> Tensor:
         """Noise per unit of signal, (B, 1, 1, 1, 1)."""
         a = self.alpha_bars[t][:, None, None, None, None]
         return torch.sqrt((1.0 - a) / a)
 
-    def scalings(self, t: Tensor) -> tuple[Tensor, Tensor]:
-        """(c_skip, c_out) of EDM, each (B, 1, 1, 1, 1)."""
-        variance, noise = self.gauge.spread**2, self.sigma(t) ** 2
-        return variance / (variance + noise), torch.sqrt(variance * noise / (variance + noise))
+    def unit(self, hint: Hint, t: Tensor) -> Tensor:
+        """What one unit of the network's output is in x_0: c_out, (B, 1, T, H, W)."""
+        return scalings(self.spread(hint), self.sigma(t))[1]
 
     @staticmethod
     def level(position: Tensor) -> Tensor:
@@ -201,6 +228,12 @@ class ResidualDenoiser(nn.Module):
         rates = 2.0 ** torch.arange(LEVEL_CHANNELS // 2, device=position.device) * 0.5
         angles = position[:, None] * rates[None]
         return torch.cat([angles.sin(), angles.cos()], dim=1)
+
+
+def scalings(spread: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor]:
+    """(c_skip, c_out) of EDM (table 1) for data of deviation `spread`."""
+    variance, noise = spread**2, sigma**2
+    return variance / (variance + noise), torch.sqrt(variance * noise / (variance + noise))
 
 
 def _padded(x: Tensor) -> Tensor:

@@ -28,10 +28,8 @@ class Scene:
     """Smallest encoded value that is known; predicted x_0 is clipped here."""
     highest: float
     """Largest encoded value that is known."""
-    guess: Tensor
-    """(3, T, H, W), x_0 without the detail that this level adds."""
-    memory: Tensor
-    """(4, 1, H, W) of `remembered`."""
+    hint: Hint
+    """What the denoiser adds to, and what else it is told, of a batch of one."""
     corner: tuple[int, int] = (0, 0)
     """(row, column) of the first pixel in the clip that this is a part of; noise goes by it."""
 
@@ -67,7 +65,7 @@ class NoiseSource:
 def noised(scene: Scene, source: NoiseSource, t: int) -> Tensor:
     """The scene's guess with known pixels put in, as it looks at timestep t: (3, T, H, W)."""
     a = alpha_bar(t)
-    clean = torch.where(scene.hole.bool(), scene.guess, scene.x_0)
+    clean = torch.where(scene.hole.bool(), scene.hint.guess[0], scene.x_0)
     return math.sqrt(a) * clean + math.sqrt(1.0 - a) * source.at(t, scene.x_0, scene.corner)
 
 
@@ -102,12 +100,13 @@ def sample_interval(
         (x at `then`, last predicted and reprojected x_0), each (3, T, H, W).
     """
     hole = scene.hole.bool()
-    hint = Hint(guess=scene.guess[None], memory=scene.memory[None])
     x_0 = x_t
     before: tuple[int, Tensor] | None = None  # the last timestep and its x_0
     for done, (t, s) in enumerate(zip(timesteps, (*timesteps[1:], then), strict=True), start=1):
         when = torch.tensor([t], device=x_t.device)
-        predicted = denoiser(x_t[None], scene.x_0[None], scene.hole[None], hint, when)[0].float()
+        predicted = denoiser(x_t[None], scene.x_0[None], scene.hole[None], scene.hint, when)[
+            0
+        ].float()
         x_0 = torch.where(hole, predicted.clamp(scene.lowest, scene.highest), scene.x_0)
         step = implicit(t, s) if sampler is Sampler.DETERMINISTIC else posterior(t, s)
         ahead = x_0

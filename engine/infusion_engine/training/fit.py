@@ -14,8 +14,9 @@ from infusion_engine.diffusion.interval import Interval
 from infusion_engine.diffusion.residual import Convolution, ResidualDenoiser, normalised
 from infusion_engine.settings import Schedule, Settings
 from infusion_engine.training.gauge import measured
+from infusion_engine.training.ground import Ground
 from infusion_engine.training.optimise import Optimisers
-from infusion_engine.training.window import Ground, Window, draw_window
+from infusion_engine.training.window import Window, draw_window
 
 _WARM_UP = 0.05  # share of an interval's steps over which the learning rate rises
 _LOSS_MEMORY = 0.98  # how much of the reported loss is the past
@@ -100,8 +101,7 @@ def window_loss(model: Model, window: Window, settings: Settings) -> Tensor:
     if not isinstance(model, ResidualDenoiser):
         published: Tensor = (error * window.counted).pow(2).mean()
         return published
-    _, c_out = model.scalings(window.t)
-    squares = (error / c_out).pow(2) * window.counted
+    squares = (error / model.unit(window.hint, window.t)).pow(2) * window.counted
     mean: Tensor = squares.sum() / (window.counted.sum() * error.shape[1]).clamp(min=1.0)
     return mean
 

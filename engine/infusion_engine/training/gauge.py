@@ -2,50 +2,66 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
+from scipy.optimize import nnls
 
 from infusion_engine.diffusion.interval import Interval
-from infusion_engine.diffusion.pyramid import PyramidLevel, detail_spread
 from infusion_engine.diffusion.residual import Gauge
 from infusion_engine.diffusion.schedule import T
 from infusion_engine.settings import Settings
-from infusion_engine.training.window import Ground, draw_window
+from infusion_engine.training.ground import Ground
+from infusion_engine.training.window import draw_window
 
-_DRAWS = 12  # windows over which the guess is tried
+_DRAWS = 24  # windows over which the guess is tried
 _LEAST = 1e-3  # a flat plate has no deviation to divide by
+_ROUNDS = 4  # of weighing errors by what is expected
 
 
 def measured(ground: Ground, *, settings: Settings, fit_seed: int) -> Gauge:
-    """The gauge of one level.
-
-    At the coarsest level the spread is that of x_0 about the smooth guess under occluders such as
-    training draws; at finer levels it is that of the detail which halving takes away.
-    """
-    known = ~torch.from_numpy(ground.missing).to(ground.x_0.device)
-    seen = ground.x_0[:, known].double()  # (3, N)
+    """The gauge of one level: how far the guess is out, under occluders such as training draws."""
+    seen = ground.x_0[:, torch.from_numpy(~ground.missing).to(ground.x_0.device)].double()  # (3, N)
     if seen.numel() == 0:
         seen = torch.zeros(3, 1, dtype=torch.float64, device=ground.x_0.device)
-    if ground.guess is None:
-        spread = _guess_spread(ground, settings, fit_seed)
-    else:
-        spread = detail_spread(PyramidLevel(ground.x_0, ground.hole), ground.x_0)
-    deviation = seen.std(dim=1, unbiased=False).mean().clamp(min=_LEAST)
+    squares, expected = _tried(ground, settings, fit_seed)
+    spread = max(float(np.sqrt(squares.mean())) if len(squares) else 0.0, _LEAST)
+    moving, unseen = _explained(squares, expected, least=(0.1 * spread) ** 2)
     return Gauge(
         mean=seen.mean(1).float(),
-        deviation=deviation.float(),
-        spread=torch.tensor(max(spread, _LEAST), device=ground.x_0.device),
-    )
+        deviation=seen.std(dim=1, unbiased=False).mean().clamp(min=_LEAST).float(),
+        spread=torch.tensor(spread),
+        moving=torch.tensor(moving),
+        unseen=torch.tensor(unseen),
+    ).to(ground.x_0.device)
 
 
-def _guess_spread(ground: Ground, settings: Settings, fit_seed: int) -> float:
-    """Root mean square of x_0 minus the guess where training windows count."""
+def _tried(ground: Ground, settings: Settings, fit_seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """(N,) squared errors of the guess where they count; (N, 2) energy and 1 - weight there."""
     everything = Interval(index=0, low=0, high=T)
-    squares = counted = 0.0
+    squares, expected = [], []
     for step in range(_DRAWS):
         window = draw_window(
             ground, settings=settings, interval=everything, fit_seed=fit_seed, step=step
         )
-        error = (window.x_0 - window.hint.guess) * window.counted
-        squares += float(error.double().pow(2).sum())
-        counted += float(window.counted.sum()) * error.shape[1]
-    return float((squares / max(counted, 1.0)) ** 0.5)
+        hint, counts = window.hint, window.counted > 0.0
+        error = (window.x_0 - hint.guess).square().mean(1, keepdim=True)[counts]
+        unseen = (1.0 - hint.weight).expand_as(counts)[counts]
+        squares.append(error.double().cpu().numpy())
+        expected.append(torch.stack([hint.energy[counts], unseen], 1).double().cpu().numpy())
+    return np.concatenate(squares), np.concatenate(expected)
+
+
+def _explained(squares: np.ndarray, expected: np.ndarray, *, least: float) -> tuple[float, float]:
+    """Factors, at least 0, that make squared errors of what is expected.
+
+    Least squares, over and over, with errors weighed by what was expected in the round before: a
+    square is uncertain in proportion to its size, and the plate's liveliest part must not have
+    the only say.
+    """
+    weigh = np.ones(len(squares))
+    factors = np.zeros(2)
+    for _ in range(_ROUNDS):
+        if len(squares):
+            factors, _ = nnls(expected * weigh[:, None], squares * weigh)
+        weigh = 1.0 / np.maximum(expected @ factors, least)
+    return (float(factors[0]), float(factors[1])) if factors.any() else (0.0, least)

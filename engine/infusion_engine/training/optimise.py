@@ -15,9 +15,8 @@ from torch import Tensor, nn
 from infusion_engine.diffusion.denoise import Model
 from infusion_engine.diffusion.residual import Convolution
 from infusion_engine.settings import Optimiser, Schedule, Settings
+from infusion_engine.training.muon import Muon
 
-_MUON_SCALE = 5.0
-"""torch scales Muon's updates to 0.2 of the rate; so a rate moves weights as far as Adam's does."""
 _MOMENTUM = 0.85  # short runs: what was true 20 steps ago no longer is
 
 
@@ -38,39 +37,33 @@ class Optimisers:
         betas = (0.9, 0.999) if settings.schedule is Schedule.CONSTANT else (0.9, 0.99)
         rate = settings.learning_rate
         adam = torch.optim.Adam(rest.values(), lr=rate, betas=betas)
-        self._parts: list[tuple[torch.optim.Optimizer, list[str], float]] = [(adam, [*rest], 1.0)]
+        self._parts: list[tuple[torch.optim.Optimizer, list[str]]] = [(adam, [*rest])]
         if matrices:
-            muon = torch.optim.Muon(
-                matrices.values(),
-                lr=rate * _MUON_SCALE,
-                momentum=_MOMENTUM,
-                weight_decay=0.0,  # weights live on a sphere
-                adjust_lr_fn="match_rms_adamw",
-            )
-            self._parts.append((muon, [*matrices], _MUON_SCALE))
+            muon = Muon(matrices.values(), lr=rate, momentum=_MOMENTUM)
+            self._parts.append((muon, [*matrices]))
 
     def step(self, loss: Tensor, rate: float) -> None:
         """One update down the gradient of `loss` at learning rate `rate`."""
-        for part, _, _ in self._parts:
+        for part, _ in self._parts:
             part.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
-        for part, _, scale in self._parts:
+        for part, _ in self._parts:
             for group in part.param_groups:
-                group["lr"] = rate * scale
+                group["lr"] = rate
             part.step()
 
     def state(self) -> dict[str, Tensor]:
         """Moments and step counts, float32 on the CPU, as `parameter name.part`."""
         return {
             f"{name}.{key}": torch.as_tensor(value).detach().cpu().clone()
-            for part, names, _ in self._parts
+            for part, names in self._parts
             for name, values in zip(names, part.state_dict()["state"].values(), strict=True)
             for key, value in values.items()
         }
 
     def restore(self, carried: Mapping[str, Tensor]) -> None:
         """Put a result of :meth:`state` back."""
-        for part, names, _ in self._parts:
+        for part, names in self._parts:
             state = part.state_dict()
             state["state"] = {
                 i: {

@@ -9,49 +9,16 @@ import torch
 from torch import Tensor
 
 from infusion_engine.diffusion import noise
-from infusion_engine.diffusion.guess import smooth_guess
-from infusion_engine.diffusion.hint import Hint
+from infusion_engine.diffusion.hint import Hint, bare, coarsest_hint, detail_hint
 from infusion_engine.diffusion.interval import LOG_SNR_FIRST, Interval
-from infusion_engine.diffusion.memory import remembered
-from infusion_engine.diffusion.pyramid import PyramidLevel, doubled, halved
+from infusion_engine.diffusion.memory import Memory, remembered
 from infusion_engine.diffusion.schedule import alpha_bars, log_snr
-from infusion_engine.settings import Objective, Settings, Spacing
+from infusion_engine.settings import Network, Objective, Settings, Spacing
+from infusion_engine.training.ground import Ground
 from infusion_engine.training.occluder import bezier_blob, shifted_matte
-from infusion_engine.training.rough import roughly_filled
 
 _TRIES = 4
 """Crops drawn for each window; the one with the least of the user's matte in it is kept."""
-
-
-@dataclass(frozen=True, eq=False)
-class Ground:
-    """What windows of one level are cut from."""
-
-    x_0: Tensor
-    """(3, T, H, W) encoded clip; under the matte 0 (as published) or a rough fill."""
-    hole: Tensor
-    """(1, T, H, W) float, the user's matte (and whatever else is not known)."""
-    missing: np.ndarray
-    """(T, H, W) bool, the hole where numpy can see it."""
-    guess: Tensor | None
-    """(3, T, H, W), x_0 without this level's detail; None at the coarsest level."""
-    level: int
-    """0 for the coarsest."""
-
-
-def lay_ground(level: PyramidLevel, index: int, settings: Settings) -> Ground:
-    """What windows of pyramid level `index` (0 for the coarsest) are cut from."""
-    # Without grey under the matte, what is learnt beside it still holds in sampling.
-    clean = level.x_0
-    if settings.objective is Objective.OCCLUDER:
-        clean = roughly_filled(level.x_0, level.hole)
-    return Ground(
-        x_0=clean,
-        hole=level.hole,
-        missing=level.hole[0].bool().cpu().numpy(),
-        guess=doubled(halved(clean), level.size) if index > 0 else None,
-        level=index,
-    )
 
 
 @dataclass(frozen=True)
@@ -92,11 +59,15 @@ def draw_window(
     matte = torch.stack([piece.cut(ground.hole) for piece in pieces])  # (B, 1, T, H, W)
     occluder = torch.stack([piece.hidden for piece in pieces]).to(clean)  # (B, 1, T, H, W)
     missing = torch.maximum(occluder, matte)
-    memory = torch.stack([piece.memory(ground) for piece in pieces])  # (B, 4, 1, H, W)
-    if ground.guess is not None:
-        guess = torch.stack([piece.cut(ground.guess) for piece in pieces])
+    if settings.network is Network.PUBLISHED:
+        hint = bare(clean)  # it looks at no hint
     else:
-        guess = smooth_guess(clean, missing, memory)
+        memory = _remembered([piece.all_frames(ground) for piece in pieces], ground.variance)
+        if ground.guess is None:
+            hint = coarsest_hint(clean, missing, memory)
+        else:
+            coarse = torch.stack([piece.cut(ground.guess) for piece in pieces])
+            hint = detail_hint(clean, coarse, missing, memory)
     counted = 1.0 - matte if settings.objective is Objective.KNOWN else occluder * (1.0 - matte)
     t = torch.tensor([_draw_timestep(rng, interval, settings) for _ in pieces])
     a = torch.from_numpy(alpha_bars()[t.numpy()].astype(np.float32)).to(clean.device)
@@ -107,7 +78,7 @@ def draw_window(
         x_t=a.sqrt() * clean + (1.0 - a).sqrt() * noisy,
         conditioning=clean * (1.0 - missing),
         hole=missing,
-        hint=Hint(guess=guess, memory=memory),
+        hint=hint,
         counted=counted,
         t=t.to(clean.device),
     )
@@ -134,14 +105,20 @@ class _Piece:
         """(1, T, H, W) bool, the occluder in the window."""
         return torch.from_numpy(self.occluder[self.place[0]])[None]
 
-    def memory(self, ground: Ground) -> Tensor:
-        """(4, 1, H, W): what all frames remember of the place, where the occluder left it open."""
+    def all_frames(self, ground: Ground) -> tuple[Tensor, Tensor]:
+        """(what memory is kept of, 1 where it is seen) in the window's place in every frame."""
         everywhere = (slice(None), slice(None), *self.place[1:])
         hidden = torch.from_numpy(self.occluder)[None].to(ground.hole)
-        clip, hole = ground.x_0[everywhere], ground.hole[everywhere]
+        clip, hole = ground.remembering[everywhere], ground.hole[everywhere]
         if self.mirrored:  # as the window is; the occluder is drawn for what comes out
             clip, hole = clip.flip(-1), hole.flip(-1)
-        return remembered(clip, (1.0 - hole) * (1.0 - hidden))
+        return clip, (1.0 - hole) * (1.0 - hidden)
+
+
+def _remembered(pieces: list[tuple[Tensor, Tensor]], variance: float) -> Memory:
+    """The memory of a batch of windows, each (3, all T, H, W) and (1, all T, H, W)."""
+    clips, seen = zip(*pieces, strict=True)
+    return remembered(torch.stack(clips), torch.stack(seen), variance=variance)
 
 
 def _draw_piece(rng: np.random.Generator, hole: np.ndarray, settings: Settings) -> _Piece:

@@ -1,0 +1,72 @@
+"""Ground: what training windows of one level are cut from, in the level's own unit."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from torch import Tensor
+
+from infusion_engine.diffusion.pyramid import PyramidLevel, detail_spread, doubled, halved
+from infusion_engine.settings import Objective, Settings
+from infusion_engine.training.rough import roughly_filled
+
+DETAIL_SPREAD = 0.06
+"""Deviation that a finer level's detail is brought to, within a fourth root of 2 either way."""
+
+
+@dataclass(frozen=True, eq=False)
+class Ground:
+    """What windows of one level are cut from; values are in parts of `unit`."""
+
+    x_0: Tensor
+    """(3, T, H, W) encoded clip; under the matte 0 (as published) or a rough fill."""
+    hole: Tensor
+    """(1, T, H, W) float, the user's matte (and whatever else is not known)."""
+    missing: np.ndarray
+    """(T, H, W) bool, the hole where numpy can see it."""
+    guess: Tensor | None
+    """(3, T, H, W), x_0 without this level's detail; None at the coarsest level."""
+    remembering: Tensor
+    """(3, T, H, W), what memory is kept of: x_0, or its detail at a finer level."""
+    level: int
+    """0 for the coarsest."""
+    unit: float
+    """The encoded value that is 1 here."""
+    variance: float
+    """What `remembering` varies by over the known voxels, mean of the channels."""
+
+
+def lay_ground(level: PyramidLevel, index: int, settings: Settings) -> Ground:
+    """What windows of pyramid level `index` (0 for the coarsest) are cut from.
+
+    The coarsest level is worked in encoded values. A finer level's unit is such that its detail
+    has the deviation DETAIL_SPREAD: the last timesteps' noise is then faint against it, however
+    fine it is, and none of it is lost where the ladder of timesteps ends.
+    """
+    clean = level.x_0
+    if settings.objective is Objective.OCCLUDER:
+        # Without grey under the matte, what is learnt beside it still holds in sampling.
+        clean = roughly_filled(level.x_0, level.hole)
+    unit = 1.0 if index == 0 else _detail_unit(level)
+    clean = clean / unit
+    guess = doubled(halved(clean), level.size) if index > 0 else None
+    remembering = clean if guess is None else clean - guess
+    known = remembering[:, level.hole[0] == 0.0].double()  # (3, N)
+    return Ground(
+        x_0=clean,
+        hole=level.hole,
+        missing=level.hole[0].bool().cpu().numpy(),
+        guess=guess,
+        remembering=remembering,
+        level=index,
+        unit=unit,
+        variance=float(known.var(1, unbiased=False).mean()) if known.numel() else 1.0,
+    )
+
+
+def _detail_unit(level: PyramidLevel) -> float:
+    """A power of sqrt(2), so that another machine's last digit finds the same."""
+    spread = detail_spread(level, roughly_filled(level.x_0, level.hole))
+    return float(2.0 ** (round(2.0 * math.log2(spread / DETAIL_SPREAD)) / 2.0))
