@@ -153,7 +153,7 @@ def prepare(job: RenderJob, report: Report | None = None) -> Plan:
     if job.report is not None:
         report_folder = Path(job.report).expanduser()
         check_writable(report_folder, what="report folder")
-        sequences = (shot.plate, shot.matte.sequence, output)
+        sequences = (shot.plate, shot.matte.sequence, *outputs)
         check_report_folder(report_folder, [sequence.folder for sequence in sequences])
     return Plan(
         job=job,

@@ -81,13 +81,16 @@ def _render(plan: Plan, report: Report, onlooker: Onlooker) -> None:
     else:
         filled = _fill(plan, found, found.encoding, report, onlooker)
 
+    def fill_of(take: Take, frame: int) -> Fill | None:
+        """What one take puts into one frame."""
+        if not filled or found.holes[frame].is_empty:
+            return None
+        one = filled[take.number - 1]
+        return _frame_fill(plan, one.region, one.rgb(frame - shot.frames_read.first), frame)
+
     def fills(frame: int) -> dict[Take, Fill | None]:
         """What each take puts into one frame."""
-        if not filled or found.holes[frame].is_empty:
-            return dict.fromkeys(plan.takes)
-        each = zip(plan.takes, filled, strict=True)
-        index = frame - shot.frames_read.first
-        return {take: _frame_fill(plan, one.region, one.rgb(index), frame) for take, one in each}
+        return {take: fill_of(take, frame) for take in plan.takes}
 
     onlooker.phase("writing")
     _write(plan, fills, report)
@@ -95,7 +98,7 @@ def _render(plan: Plan, report: Report, onlooker: Onlooker) -> None:
     if plan.contact_sheet is not None:
         write_sheet(shot, holes, lambda frame: list(fills(frame).values()), plan.contact_sheet)
         report.preview(plan.contact_sheet)
-    onlooker.filled(lambda frame: fills(frame)[plan.takes[0]])
+    onlooker.filled(lambda frame: fill_of(plan.takes[0], frame))
 
 
 def _write(plan: Plan, fills: Callable[[int], dict[Take, Fill | None]], report: Report) -> None:

@@ -45,12 +45,10 @@ def lay_ground(level: PyramidLevel, index: int, settings: Settings) -> Ground:
     has the deviation DETAIL_SPREAD: the last timesteps' noise is then faint against it, however
     fine it is, and none of it is lost where the ladder of timesteps ends.
     """
-    clean = level.x_0
-    if settings.objective is Objective.OCCLUDER:
-        # Without grey under the matte, what is learnt beside it still holds in sampling.
-        clean = roughly_filled(level.x_0, level.hole)
-    unit = 1.0 if index == 0 else _detail_unit(level)
-    clean = clean / unit
+    rough = roughly_filled(level.x_0, level.hole)
+    unit = 1.0 if index == 0 else _detail_unit(level, rough)
+    # Without grey under the matte, what is learnt beside it still holds in sampling.
+    clean = (rough if settings.objective is Objective.OCCLUDER else level.x_0) / unit
     guess = doubled(halved(clean), level.size) if index > 0 else None
     remembering = clean if guess is None else clean - guess
     known = remembering[:, level.hole[0] == 0.0].double()  # (3, N)
@@ -66,7 +64,7 @@ def lay_ground(level: PyramidLevel, index: int, settings: Settings) -> Ground:
     )
 
 
-def _detail_unit(level: PyramidLevel) -> float:
+def _detail_unit(level: PyramidLevel, rough: Tensor) -> float:
     """A power of sqrt(2), so that another machine's last digit finds the same."""
-    spread = detail_spread(level, roughly_filled(level.x_0, level.hole))
+    spread = detail_spread(level, rough)
     return float(2.0 ** (round(2.0 * math.log2(spread / DETAIL_SPREAD)) / 2.0))

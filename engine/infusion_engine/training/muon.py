@@ -37,9 +37,10 @@ class Muon(torch.optim.Optimizer):
             if not matrices:
                 continue
             gradients = [p.grad for p in matrices]
-            moments = [
-                self.state[p].setdefault("momentum_buffer", torch.zeros_like(p)) for p in matrices
-            ]
+            for matrix in matrices:
+                if "momentum_buffer" not in self.state[matrix]:
+                    self.state[matrix]["momentum_buffer"] = torch.zeros_like(matrix)
+            moments = [self.state[matrix]["momentum_buffer"] for matrix in matrices]
             torch._foreach_lerp_(moments, gradients, 1.0 - group["momentum"])
             pairs = zip(gradients, moments, strict=True)
             turned = orthogonal([g.lerp(m, group["momentum"]) for g, m in pairs])
@@ -70,7 +71,4 @@ def orthogonal(matrices: list[Tensor]) -> list[Tensor]:
         gram = factor @ gram @ factor
     polynomial = polynomial / sizes[:, None, None]
     turned = [polynomial[i, : len(m), : len(m)] @ m for i, m in enumerate(flat)]
-    return [
-        t if t.shape == m.shape and m.shape[0] <= m.shape[1] else t.T
-        for t, m in zip(turned, matrices, strict=True)
-    ]
+    return [t if m.shape[0] <= m.shape[1] else t.T for t, m in zip(turned, matrices, strict=True)]
