@@ -305,6 +305,20 @@ def test_a_report_among_frames_is_refused(exr_job: RenderJob, tmp_path: Path) ->
         prepare(job)
 
 
+def test_a_report_among_a_further_take_s_frames_is_refused(
+    exr_job: RenderJob, tmp_path: Path
+) -> None:
+    """By whatever name the take's folder leads to the report's pictures."""
+    (tmp_path / "pictures").mkdir()
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "take2").symlink_to(tmp_path / "pictures")
+    job = exr_job.overridden(
+        output=str(tmp_path / "out"), report=str(tmp_path), takes=2, write="merged"
+    )
+    with pytest.raises(UsageError, match="among frames"):
+        prepare(job)
+
+
 @pytest.mark.parametrize(
     ("field", "name"),
     [
