@@ -4,25 +4,25 @@ Renders the same small hole in frames of two sizes and shots of two lengths, all
 in a process of its own with a tiny budget of fitting, and reads the peak of its resident memory.
 What the worked region costs grows with the frames; what lies outside it must not. Run it as
 
-    python benchmarks/memory.py [--write benchmarks/results/memory.json]
+    python -m benchmarks.memory [--write benchmarks/results/memory.json]
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import platform
 import subprocess
 import sys
 import tempfile
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import OpenEXR
+
+from benchmarks.stamp import put, stamped
 
 LARGE, SMALL = (1920, 1080), (384, 216)
 MANY, FEW = 100, 20
@@ -98,30 +98,22 @@ def result() -> dict[str, Any]:
                 )
                 print(runs[-1])
     peaks = [run["peak_mib"] for run in runs]
-    commit = subprocess.run(
-        ["git", "describe", "--always", "--dirty"],  # noqa: S607 - whichever git the caller has
-        cwd=Path(__file__).parent,
-        capture_output=True,
-        text=True,
-        check=True,
+    return stamped(
+        {
+            "claim": "Peak memory does not grow with frame size times count outside the region.",
+            "growth_from_few_to_many_frames_mib": {
+                f"{LARGE[0]}x{LARGE[1]}": round(peaks[0] - peaks[1], 1),
+                f"{SMALL[0]}x{SMALL[1]}": round(peaks[2] - peaks[3], 1),
+            },
+            "hole": f"{HOLE}x{HOLE}",
+            "runs": runs,
+            "command": " ".join(
+                ["infusion-render plate --matte matte --output out", *COMMAND]
+                + [f"--set {setting}" for setting in BUDGET]
+            ),
+            "environment": STEADY,
+        }
     )
-    return {
-        "claim": "Peak memory does not grow with frame size times frame count outside the region.",
-        "growth_from_few_to_many_frames_mib": {
-            f"{LARGE[0]}x{LARGE[1]}": round(peaks[0] - peaks[1], 1),
-            f"{SMALL[0]}x{SMALL[1]}": round(peaks[2] - peaks[3], 1),
-        },
-        "hole": f"{HOLE}x{HOLE}",
-        "runs": runs,
-        "command": " ".join(
-            ["infusion-render plate --matte matte --output out", *COMMAND]
-            + [f"--set {setting}" for setting in BUDGET]
-        ),
-        "environment": STEADY,
-        "commit": commit.stdout.strip(),
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "device": f"cpu, {os.cpu_count()} cores, {platform.machine()}, {platform.system()}",
-    }
 
 
 def main() -> None:
@@ -129,11 +121,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--write", type=Path, help="JSON file for the stamped result")
     arguments = parser.parse_args()
-    text = json.dumps(result(), indent=2)
-    print(text)
-    if arguments.write is not None:
-        arguments.write.parent.mkdir(parents=True, exist_ok=True)
-        arguments.write.write_text(text + "\n", encoding="utf-8")
+    put(result(), arguments.write)
 
 
 if __name__ == "__main__":

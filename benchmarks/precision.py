@@ -4,26 +4,24 @@ Times training steps of the draft preset's network and forward-and-backward pass
 one, at the finest intervals' shapes, in both precisions by turns (A B A B ...), so that whatever
 else the machine does falls on both. Run it as
 
-    python benchmarks/precision.py [--device cpu] [--threads 2] [--write FILE.json]
+    python -m benchmarks.precision [--device cpu] [--threads 2] [--write FILE.json]
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import platform
 import statistics
-import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from benchmarks.stamp import put, stamped
 from infusion_engine.device import choose_device
 from infusion_engine.diffusion.denoise import Model, build, initialise
 from infusion_engine.diffusion.interval import intervals
@@ -159,27 +157,20 @@ def result(device: torch.device) -> dict[str, Any]:
             forward_and_backward, small, device
         ),
     }
-    commit = subprocess.run(
-        ["git", "describe", "--always", "--dirty"],  # noqa: S607 - whichever git the caller has
-        cwd=Path(__file__).parent,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
-    return {
-        "claim": "bfloat16 convolutions train faster than float32 ones.",
-        "rounds": ROUNDS,
-        "runs": runs,
-        "load_before": round(before, 2),
-        "busy_machine": before > BUSY * (os.cpu_count() or 1),
-        "commit": commit.stdout.strip(),
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "device": f"{device}, {name}, {os.cpu_count()} cores, {platform.system()}",
-        "cpu_capability": torch.backends.cpu.get_cpu_capability(),
-        "threads": torch.get_num_threads(),
-        "torch": torch.__version__,
-    }
+    return stamped(
+        {
+            "claim": "bfloat16 convolutions train faster than float32 ones.",
+            "rounds": ROUNDS,
+            "runs": runs,
+            "load_before": round(before, 2),
+            "busy_machine": before > BUSY * (os.cpu_count() or 1),
+            "cpu_capability": torch.backends.cpu.get_cpu_capability(),
+            "threads": torch.get_num_threads(),
+            "torch": torch.__version__,
+        },
+        device=f"{device}, {name}",
+    )
 
 
 def main() -> None:
@@ -190,11 +181,7 @@ def main() -> None:
     parser.add_argument("--write", type=Path, help="JSON file for the stamped result")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    text = json.dumps(result(choose_device(arguments.device)), indent=2)
-    print(text)
-    if arguments.write is not None:
-        arguments.write.parent.mkdir(parents=True, exist_ok=True)
-        arguments.write.write_text(text + "\n", encoding="utf-8")
+    put(result(choose_device(arguments.device)), arguments.write)
 
 
 if __name__ == "__main__":

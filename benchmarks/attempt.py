@@ -1,0 +1,108 @@
+"""Attempt: one render of a trial by the real command, its time, and what it is worth."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.trial import Trial
+
+FIGURES = ("perceptual", "swd3d", "detail", "motion", "psnr_hole")
+"""Those of `infusion-evaluate` that are kept."""
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A way to fill a hole."""
+
+    name: str
+    """What tables and plots call it."""
+    preset: str
+    """Of `infusion-render`."""
+    settings: Mapping[str, str]
+    """Numbers that replace the preset's."""
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A render and its figures."""
+
+    trial: str
+    contender: str
+    settings: Mapping[str, str]
+    seed: int
+    seconds: float
+    """Wall time of the whole command, start of the process included."""
+    scores: Mapping[str, float]
+    """FIGURES by name."""
+
+    @property
+    def described(self) -> dict[str, Any]:
+        """As plain JSON."""
+        return {**asdict(self), "seconds": round(self.seconds, 1)}
+
+
+def attempt(
+    trial: Trial,
+    contender: Contender,
+    *,
+    weights: Path,
+    threads: int,
+    keep: Path,
+    seed: int = 0,
+    cache: Path | None = None,
+) -> Attempt:
+    """Render, score, and keep the contact sheet and the frames.
+
+    Args:
+        trial: what to fill.
+        contender: how.
+        weights: folder of the perceptual distance's network.
+        threads: CPU threads of the render.
+        keep: folder for frames and the contact sheet of this attempt.
+        seed: the job's.
+        cache: where fits are found and kept; a fresh one, thrown away, if not given.
+
+    Raises:
+        RuntimeError: a command failed; its last lines are told.
+    """
+    keep.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="infusion-attempt-") as fresh:
+        command = [
+            *(sys.executable, "-m", "infusion_engine.cli.render", str(trial.plate)),
+            *("--matte", str(trial.matte), "--output", str(keep / "frames")),
+            *("--preset", contender.preset, "--threads", str(threads), "--device", "cpu"),
+            *("--seed", str(seed), "--cache", str(cache or fresh), "--events", "none"),
+            *("--contact-sheet", str(keep / "contact.png")),
+            *(x for k, v in contender.settings.items() for x in ("--set", f"{k}={v}")),
+        ]
+        began = time.monotonic()
+        _run(command)
+        seconds = time.monotonic() - began
+    text = _run(
+        [
+            *(sys.executable, "-m", "infusion_engine.cli.evaluate", str(keep / "frames")),
+            *(str(trial.truth), "--matte", str(trial.matte), "--weights", str(weights), "--json"),
+        ]
+    )
+    found = json.loads(text)
+    scores = {name: round(float(found[name]), 4) for name in FIGURES}
+    return Attempt(
+        trial.name, contender.name, dict(contender.settings), seed, round(seconds, 1), scores
+    )
+
+
+def _run(command: list[str]) -> str:
+    """What a command prints."""
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        last = "\n".join(done.stderr.splitlines()[-5:])
+        raise RuntimeError(f"{' '.join(command)}\nended with {done.returncode}:\n{last}")
+    return done.stdout

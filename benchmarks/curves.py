@@ -1,0 +1,57 @@
+"""Curves: scores against time for every trial and contender, as one PNG."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import matplotlib as mpl
+from matplotlib import pyplot as plt
+
+from benchmarks.attempt import Attempt
+
+_ROWS = (
+    ("perceptual", "perceptual distance\n(less is better)"),
+    ("swd3d", "patch distance swd3d\n(less is better)"),
+    ("detail", "detail energy\n(1 is the truth's)"),
+    ("motion", "motion energy\n(1 is the truth's)"),
+)
+_COLOURS = {"draft": "tab:orange", "paper": "tab:blue"}
+
+
+def draw_curves(attempts: Sequence[Attempt], file: Path) -> None:
+    """One column a trial, one row a figure, one line a contender; time is logarithmic."""
+    mpl.use("Agg")
+    trials = sorted({a.trial for a in attempts})
+    figure, axes = plt.subplots(
+        len(_ROWS),
+        len(trials),
+        figsize=(4 * len(trials), 2.6 * len(_ROWS)),
+        squeeze=False,
+        sharex=True,
+        layout="constrained",
+    )
+    for column, trial in enumerate(trials):
+        for row, (name, label) in enumerate(_ROWS):
+            axis = axes[row, column]
+            for contender in sorted({a.contender for a in attempts}):
+                points = sorted(
+                    (a.seconds / 60.0, a.scores[name])
+                    for a in attempts
+                    if a.trial == trial and a.contender == contender
+                )
+                axis.plot(
+                    *zip(*points, strict=True), "o-", label=contender, color=_COLOURS.get(contender)
+                )
+            axis.set_xscale("log")
+            axis.grid(visible=True, alpha=0.3)
+            if name in ("detail", "motion"):
+                axis.axhspan(0.6, 1.4, color="tab:green", alpha=0.08)
+            if column == 0:
+                axis.set_ylabel(label)
+        axes[0, column].set_title(trial)
+        axes[-1, column].set_xlabel("minutes, wall, one thread")
+    axes[0, 0].legend()
+    file.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(file, dpi=110)
+    plt.close(figure)
