@@ -1,0 +1,151 @@
+"""Ablation: `draft` with one thing changed at a time, each with the same time for fitting.
+
+Steps are scaled by what a step costs, so that larger crops do not win by taking longer. Two seeds
+share the fits. Every attempt runs in a process of its own, at most --at-once of them. Run it as
+
+    python -m benchmarks.ablation CLIP ... --weights DIR [--only NAME ...] [--write DIR]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import tempfile
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from benchmarks.attempt import FIGURES, Attempt, Contender, attempt
+from benchmarks.pace import paced
+from benchmarks.stamp import put, stamped
+from benchmarks.trial import FRAMES, HOLE, SIDE, Trial, make_trial
+from infusion_engine.settings import PRESETS, overridden
+
+VARIANTS: Mapping[str, Mapping[str, str]] = {
+    "draft": {},
+    "one interval": {"intervals": "1", "sampling_steps": "64"},
+    "two intervals": {"intervals": "2", "sampling_steps": "32"},
+    "eight intervals": {"intervals": "8", "sampling_steps": "8"},
+    "equal timesteps": {"spacing": "timestep"},
+    "loss wherever known": {"objective": "known"},
+    "adam 2e-3": {"optimiser": "adam", "learning_rate": "0.002"},
+    "muon 5e-3": {"learning_rate": "0.005"},
+    "muon 2e-2": {"learning_rate": "0.02"},
+    "constant rate": {"schedule": "constant"},
+    "no average": {"ema": "0"},
+    "crop 32": {"crop_pixels": "32"},
+    "crop 56": {"crop_pixels": "56"},
+    "window 4": {"window_frames": "4"},
+    "window 12": {"window_frames": "12"},
+    "batch 2": {"batch": "2"},
+    "channels 24": {"channels": "24"},
+    "channels 48": {"channels": "48"},
+    "fp32": {"precision": "fp32"},
+    "ancestral": {"sampler": "ancestral"},
+    "deterministic": {"sampler": "deterministic"},
+    "half the evaluations": {"sampling_steps": "8"},
+    "twice the evaluations": {"sampling_steps": "32"},
+}
+"""What is changed, by name."""
+SEEDS = (0, 1)
+
+
+def contenders(names: Sequence[str], *, share: float, frames: int) -> list[Contender]:
+    """The variants with `share` of draft's fitting time each, on a trial of so many frames."""
+    draft = PRESETS["draft"]
+    torch.set_num_threads(1)
+    budget = draft.intervals * draft.steps_per_interval * paced(draft, frames).step_seconds * share
+    found = []
+    for name in names:
+        settings = overridden(draft, VARIANTS[name])
+        step = paced(settings, frames).step_seconds
+        steps = max(1, round(budget / settings.intervals / step))
+        changed = {**VARIANTS[name], "steps_per_interval": str(steps)}
+        found.append(Contender(name, "draft", changed))
+    return found
+
+
+def both_seeds(trial: Trial, contender: Contender, *, weights: Path, keep: Path) -> list[Attempt]:
+    """The attempts of one contender at one trial; the second only samples."""
+    found = []
+    with tempfile.TemporaryDirectory(prefix="infusion-ablation-") as cache:
+        for seed in SEEDS:
+            place = keep / trial.name / contender.name.replace(" ", "-") / f"seed{seed}"
+            found.append(
+                attempt(
+                    trial,
+                    contender,
+                    weights=weights,
+                    threads=1,
+                    keep=place,
+                    seed=seed,
+                    cache=Path(cache),
+                )
+            )
+            print(json.dumps(found[-1].described), flush=True)
+    return found
+
+
+def table(attempts: Sequence[Attempt]) -> dict[str, dict[str, float]]:
+    """Each contender's figures, mean over trials and seeds."""
+    names = list(dict.fromkeys(a.contender for a in attempts))
+    return {
+        name: {
+            figure: round(
+                statistics.mean(a.scores[figure] for a in attempts if a.contender == name), 4
+            )
+            for figure in FIGURES
+        }
+        for name in names
+    }
+
+
+def main() -> None:
+    """Try, print, and write where asked."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("clips", type=Path, nargs="+", help="folders of pictures, or with a plate")
+    parser.add_argument("--weights", type=Path, required=True, help="of the perceptual distance")
+    parser.add_argument("--share", type=float, default=0.5, help="of draft's fitting time")
+    parser.add_argument("--only", nargs="+", choices=VARIANTS, help="variants; default: all")
+    parser.add_argument("--at-once", type=int, default=2, help="renders at once, one thread each")
+    parser.add_argument("--write", type=Path, help="folder for ablation.json and sheets")
+    arguments = parser.parse_args()
+    names = arguments.only or list(VARIANTS)
+    with tempfile.TemporaryDirectory(prefix="infusion-ablation-") as name:
+        trials = [make_trial(clip, Path(name) / "trials" / clip.name) for clip in arguments.clips]
+        keep = (arguments.write or Path(name)) / "attempts"
+        listed = contenders(names, share=arguments.share, frames=min(t.frames for t in trials))
+
+        def one(job: tuple[Trial, Contender]) -> list[Attempt]:
+            return both_seeds(*job, weights=arguments.weights, keep=keep)
+
+        jobs = [(trial, contender) for contender in listed for trial in trials]
+        with ThreadPoolExecutor(arguments.at_once) as pool:
+            attempts = [a for found in pool.map(one, jobs) for a in found]
+    put(result(attempts, share=arguments.share, at_once=arguments.at_once), _file(arguments.write))
+
+
+def result(attempts: Sequence[Attempt], *, share: float, at_once: int) -> dict[str, Any]:
+    """Everything that was found, stamped."""
+    return stamped(
+        {
+            "claim": "Each number behind draft is better than what it was changed to, or as good.",
+            "trials": f"{SIDE}x{SIDE} pixels, at most {FRAMES} frames, hole {HOLE}x{HOLE}",
+            "share_of_drafts_fitting": share,
+            "threads": f"1 for each render, {at_once} at once",
+            "means_over_trials_and_seeds": table(attempts),
+            "attempts": [a.described for a in attempts],
+        }
+    )
+
+
+def _file(folder: Path | None) -> Path | None:
+    return folder / "ablation.json" if folder else None
+
+
+if __name__ == "__main__":
+    main()
