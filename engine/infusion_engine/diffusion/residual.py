@@ -22,9 +22,9 @@ INPUTS = 3 + 3 + 3 + 1 + 1 + 3 + 1 + 1
 and how much is expected."""
 DEEPEST = 4
 """The deepest features stand for 4 x 4 pixels."""
-LEAST_SPREAD = 0.1
-"""Share of the level's spread below which no voxel's is taken to be: estimates err, and a camera
-never sees quite the same twice."""
+LEAST_SPREAD = 0.4
+"""Share of the level's spread below which no voxel's is taken to be: estimates err, and where they
+are far too small the fill runs away (docs/decisions/local-spread.md)."""
 SPREAD_MARGIN = 1.4
 """A voxel's spread is taken to be this much more than is expected. Too large a spread leaves the
 network some noise to take away; too small a one has it shout against its own preconditioning."""
