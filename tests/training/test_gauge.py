@@ -208,7 +208,7 @@ def test_what_is_expected_is_what_is_found(level: int) -> None:
 
 @LEVELS
 def test_a_quiet_part_is_not_expected_to_be_as_lively_as_the_rest(level: int) -> None:
-    """The spread goes by the surroundings: as little as may be on the plate's left, all on its right."""
+    """The spread goes by the surroundings: the least on the plate's left, all on its right."""
     ground = laid(two_halves(), moving_matte(), level=level)
     model = ResidualDenoiser(channels=8)
     model.gauge = measured(ground, settings=DRAFT, fit_seed=0)
