@@ -263,7 +263,7 @@ def test_scalings_are_edm_s(sigma: float) -> None:
 def test_a_voxel_s_spread_is_what_is_expected_of_it(
     guess: Tensor, energy: float, weight: float, expected: float
 ) -> None:
-    """Motion and what is not remembered, and a margin, within four tenths and all of the level's."""
+    """Motion, what is not remembered, and a margin, within four tenths and all of the level's."""
     found = fitted().spread(hint_about(guess, weight=weight, energy=energy))
     assert found.shape == (1, 1, *SHAPE[1:])
     assert torch.allclose(found, torch.tensor(expected), rtol=1e-4)
