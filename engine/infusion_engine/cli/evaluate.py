@@ -172,3 +172,7 @@ def _heading(report: Report) -> str:
     if report.frechet is not None:
         text += f", {report.frechet.fvd_windows} windows of {report.frechet.fvd_features} features"
     return text
+
+
+if __name__ == "__main__":
+    main()
