@@ -13,12 +13,12 @@ import json
 import statistics
 import tempfile
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from benchmarks.abreast import abreast
 from benchmarks.attempt import FIGURES, Attempt, Contender, attempt
 from benchmarks.pace import paced
 from benchmarks.stamp import put, stamped
@@ -124,8 +124,8 @@ def main() -> None:
             return both_seeds(*job, weights=arguments.weights, keep=keep)
 
         jobs = [(trial, contender) for contender in listed for trial in trials]
-        with ThreadPoolExecutor(arguments.at_once) as pool:
-            attempts = [a for found in pool.map(one, jobs) for a in found]
+        both = abreast(one, jobs, at_once=arguments.at_once)
+        attempts = [a for found in both for a in found]
     put(result(attempts, share=arguments.share, at_once=arguments.at_once), _file(arguments.write))
 
 

@@ -13,12 +13,12 @@ import argparse
 import json
 import tempfile
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from benchmarks.abreast import abreast
 from benchmarks.attempt import Attempt, Contender, attempt
 from benchmarks.curves import draw_curves
 from benchmarks.pace import paced, within
@@ -70,17 +70,16 @@ def raced(trials: Sequence[Trial], *, weights: Path, at_once: int, keep: Path) -
 
     whole, *shorter = drafts()
     torch.set_num_threads(1)
-    with ThreadPoolExecutor(at_once) as pool:
-        first = list(pool.map(one, [(trial, whole) for trial in trials]))
-        waiting = [
-            (trial, contender)
-            for trial, done in zip(trials, first, strict=True)
-            for contender in papers(trial, done.seconds)
-        ]
-        # Longest first, so that no long one is left alone at the end.
-        waiting.sort(key=lambda job: -int(job[1].settings["steps_per_interval"]))
-        waiting += [(trial, contender) for trial in trials for contender in shorter]
-        return first + list(pool.map(one, waiting))
+    first = abreast(one, [(trial, whole) for trial in trials], at_once=at_once)
+    waiting = [
+        (trial, contender)
+        for trial, done in zip(trials, first, strict=True)
+        for contender in papers(trial, done.seconds)
+    ]
+    # Longest first, so that no long one is left alone at the end.
+    waiting.sort(key=lambda job: -int(job[1].settings["steps_per_interval"]))
+    waiting += [(trial, contender) for trial in trials for contender in shorter]
+    return first + abreast(one, waiting, at_once=at_once)
 
 
 def _named(contender: Contender) -> str:
