@@ -21,7 +21,7 @@ Below it (t > 690, sqrt(alpha-bar) < 0.083) x_t says next to nothing of x_0, so 
 belongs to the first span: 30 % of the published budget is spent there.
 """
 
-_SHARED_NATS = 9.0
+_SHARED_NATS = 11.0
 """Span of log-SNR, from the noisiest on, that intervals share equally.
 
 What is less noisy still belongs to the last: little is left to be found there, and found soon.
