@@ -53,7 +53,7 @@ def duel(
         allowance: the time there is.
         reserved: seconds of it that belong to what comes after.
     """
-    settings, pace = terms.settings("paper"), paces["paper"]
+    settings, papers = terms.settings("paper"), paces["paper"]
 
     def with_share(share: float) -> dict[str, str]:
         steps = max(1, round(settings.steps_per_interval * share))
@@ -61,7 +61,7 @@ def duel(
 
     def needed(share: float) -> float:
         # The tenth belongs to it: one without the other says nothing.
-        return expected(overridden(settings, with_share(share)), pace) * (1.0 + PART)
+        return expected(overridden(settings, with_share(share)), papers) * (1.0 + PART)
 
     share = allowance.largest(f"{name}: paper", SHARES, needed, reserved=reserved)
     if share is None:
@@ -73,15 +73,22 @@ def duel(
     seconds = paper.seconds * PART
     standard, pace = terms.settings("standard"), paces["standard"]
     numbers = _at_most(within(standard, pace, seconds), standard)
-    jobs = [
-        (f"{name}: standard in {PART:g} of paper's time", {**terms.standard, **numbers}, seconds),
-        (f"{name}: standard", dict(terms.standard), expected(standard, pace)),
-    ]
-    for what, changed, needs in jobs:
-        if allowance.admits(what, needs, reserved=reserved):
-            done = run(Contender("standard", "standard", changed))
-            if done is not None:
-                found.append(done)
+    tenth = f"{name}: standard in {PART:g} of paper's time"
+    if allowance.admits(tenth, seconds, reserved=reserved):
+        found += _done(run, {**terms.standard, **numbers})
+
+    def whole(share: float) -> dict[str, str]:
+        steps = max(1, round(standard.steps_per_interval * share))
+        return {**terms.standard, "steps_per_interval": str(steps)}
+
+    share = allowance.largest(
+        f"{name}: standard",
+        SHARES,
+        lambda share: expected(overridden(standard, whole(share)), pace),
+        reserved=reserved,
+    )
+    if share is not None:
+        found += _done(run, whole(share))
     return found
 
 
@@ -106,6 +113,12 @@ def verdict(attempts: Sequence[Attempt]) -> dict[str, Any]:
             }
         )
     return told
+
+
+def _done(run: Run, changed: Mapping[str, str]) -> list[Attempt]:
+    """The attempt of `standard` with these numbers, if it was not ended."""
+    done = run(Contender("standard", "standard", changed))
+    return [] if done is None else [done]
 
 
 def _at_most(numbers: Mapping[str, str], settings: Settings) -> dict[str, str]:
