@@ -27,13 +27,13 @@ from benchmarks.trial import FRAMES, HOLE, SIDE, Trial, make_trial
 from infusion_engine.settings import PRESETS
 
 SHARES = (1.0, 0.5, 0.25, 0.125)
-"""Parts of draft's optimiser steps that are tried."""
+"""Parts of draft's optimiser steps that are tried, largest first."""
 MULTIPLES = (1.0, 3.0, 10.0)
-"""Of draft's wall time that `paper` gets."""
+"""Of the first draft's wall time that `paper` gets."""
 
 
-def drafts() -> list[Contender]:
-    """`draft` whole, first, and with fewer steps."""
+def drafts(shares: Sequence[float] = SHARES) -> list[Contender]:
+    """`draft` with shares of its steps, in order; 1 is the preset itself."""
     steps = PRESETS["draft"].steps_per_interval
     return [
         Contender(
@@ -41,24 +41,32 @@ def drafts() -> list[Contender]:
             "draft",
             {} if share == 1.0 else {"steps_per_interval": str(round(steps * share))},
         )
-        for share in SHARES
+        for share in shares
     ]
 
 
-def papers(trial: Trial, seconds: float) -> list[Contender]:
+def papers(trial: Trial, seconds: float, multiples: Sequence[float] = MULTIPLES) -> list[Contender]:
     """`paper` with multiples of `seconds`, longest first."""
     settings = PRESETS["paper"]
     pace = paced(settings, trial.frames)
     return [
         Contender("paper", "paper", within(settings, pace, seconds * multiple))
-        for multiple in reversed(MULTIPLES)
+        for multiple in sorted(multiples, reverse=True)
     ]
 
 
-def raced(trials: Sequence[Trial], *, weights: Path, at_once: int, keep: Path) -> list[Attempt]:
+def raced(
+    trials: Sequence[Trial],
+    *,
+    shares: Sequence[float],
+    multiples: Sequence[float],
+    weights: Path,
+    at_once: int,
+    keep: Path,
+) -> list[Attempt]:
     """Every attempt at every trial.
 
-    One whole draft of each trial comes first: its time is what `paper` gets.
+    The draft of the first share comes first for each trial: its time is what `paper` gets.
     """
 
     def one(job: tuple[Trial, Contender]) -> Attempt:
@@ -68,13 +76,13 @@ def raced(trials: Sequence[Trial], *, weights: Path, at_once: int, keep: Path) -
         print(json.dumps(done.described), flush=True)
         return done
 
-    whole, *shorter = drafts()
+    whole, *shorter = drafts(shares)
     torch.set_num_threads(1)
     first = abreast(one, [(trial, whole) for trial in trials], at_once=at_once)
     waiting = [
         (trial, contender)
         for trial, done in zip(trials, first, strict=True)
-        for contender in papers(trial, done.seconds)
+        for contender in papers(trial, done.seconds, multiples)
     ]
     # Longest first, so that no long one is left alone at the end.
     waiting.sort(key=lambda job: -int(job[1].settings["steps_per_interval"]))
@@ -112,6 +120,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("clips", type=Path, nargs="+", help="folders of pictures, or with a plate")
     parser.add_argument("--weights", type=Path, required=True, help="of the perceptual distance")
+    parser.add_argument("--shares", type=float, nargs="+", default=SHARES, help="of draft's steps")
+    parser.add_argument(
+        "--multiples", type=float, nargs="+", default=MULTIPLES, help="of draft's time, for paper"
+    )
     parser.add_argument("--at-once", type=int, default=2, help="renders at once, one thread each")
     parser.add_argument("--write", type=Path, help="folder for recipe.json, recipe.png and sheets")
     arguments = parser.parse_args()
@@ -119,6 +131,8 @@ def main() -> None:
         trials = [make_trial(clip, Path(name) / "trials" / clip.name) for clip in arguments.clips]
         attempts = raced(
             trials,
+            shares=arguments.shares,
+            multiples=arguments.multiples,
             weights=arguments.weights,
             at_once=arguments.at_once,
             keep=(arguments.write or Path(name)) / "attempts",

@@ -58,8 +58,8 @@ def source(*, size: tuple[int, int] = (16, 16)) -> Source:
     return Source(
         x_0=torch.from_numpy(x_0),
         hole=torch.from_numpy(hole),
-        lowest=-1.0,
-        highest=1.0,
+        lowest=(-1.0,) * 3,
+        highest=(1.0,) * 3,
         clip="a" * 64,
         encoding={"knee": 0.1},
     )

@@ -39,8 +39,8 @@ def _run(folder: Path, told: list[IntervalDone] | None) -> np.ndarray:
     source = Source(
         x_0=torch.from_numpy(x_0),
         hole=torch.from_numpy(hole),
-        lowest=-1.0,
-        highest=1.0,
+        lowest=(-1.0,) * 3,
+        highest=(1.0,) * 3,
         clip="a" * 64,
         encoding={"knee": 0.1},
     )

@@ -43,10 +43,10 @@ class Source:
     """(3, T, H, W) encoded clip on the device, 0 where it is not known."""
     hole: Tensor
     """(1, T, H, W), 1 = missing."""
-    lowest: float
-    """Smallest known encoded value."""
-    highest: float
-    """Largest known encoded value."""
+    lowest: tuple[float, ...]
+    """Smallest known encoded value of each channel."""
+    highest: tuple[float, ...]
+    """Largest known encoded value of each channel."""
     clip: str
     """Digest of the known pixels and the matte."""
     encoding: Mapping[str, object]
@@ -282,8 +282,8 @@ class Infusion:
         return Scene(
             x_0=x_0[there],
             hole=level.hole[there],
-            lowest=self.source.lowest / unit,
-            highest=self.source.highest / unit,
+            lowest=tuple(value / unit for value in self.source.lowest),
+            highest=tuple(value / unit for value in self.source.highest),
             hint=Hint(**{f.name: getattr(hint, f.name)[there] for f in fields(Hint)}),
             corner=(rows.start, columns.start),
         )

@@ -113,12 +113,21 @@ def test_the_published_intervals() -> None:
 
 
 def test_log_snr_spacing_shares_the_signal_equally() -> None:
-    """All intervals but the noisiest span equal log-SNR, within the width of a timestep."""
+    """Nine nats in equal spans, within the width of a timestep; the last has all beyond as well."""
     spans = intervals(5, Spacing.LOG_SNR)
-    edges = [LOG_SNR_FIRST, *(log_snr(span.low) for span in spans[:-1]), log_snr(1)]
+    edges = [LOG_SNR_FIRST, *(log_snr(span.low) for span in spans[:-1]), LOG_SNR_FIRST + 9.0]
     strides = [b - a for a, b in pairwise(edges)]
     assert max(strides) - min(strides) < 0.1
+    assert spans[-1].low == 0
     assert spans[0].low < 690  # 30 % of the timesteps are nearly pure noise, and share a span
+
+
+def test_a_finer_level_shares_all_that_it_has() -> None:
+    """It begins within nine nats of the end."""
+    first, last = intervals(2, Spacing.LOG_SNR, top=260)
+    whole = log_snr(1) - log_snr(259)
+    assert log_snr(first.low) - log_snr(259) == pytest.approx(whole / 2, abs=0.1)
+    assert last.low == 0
 
 
 def test_the_published_sampler_walks_every_timestep_but_the_last() -> None:

@@ -64,7 +64,9 @@ def truth_oracle(truth: Tensor) -> Denoiser:
 def open_scene(shape: tuple[int, ...] = SHAPE, guess: float = MEAN) -> Scene:
     """Nothing is known and any value is possible; the guess is the mean."""
     hint = bare(torch.full((1, *shape), guess))
-    return Scene(torch.zeros(shape), torch.ones(1, *shape[1:]), -math.inf, math.inf, hint)
+    return Scene(
+        torch.zeros(shape), torch.ones(1, *shape[1:]), (-math.inf,) * 3, (math.inf,) * 3, hint
+    )
 
 
 def half_known() -> tuple[Tensor, Scene]:
@@ -74,7 +76,9 @@ def half_known() -> tuple[Tensor, Scene]:
     truth[0, 0, 0, 0], truth[0, 0, 0, 1] = -1.0, 1.0
     hole = torch.zeros(1, 2, 8, 8)
     hole[..., 4:] = 1.0
-    return truth, Scene(truth * (1 - hole), hole, -1.0, 1.0, bare(torch.zeros(1, *truth.shape)))
+    return truth, Scene(
+        truth * (1 - hole), hole, (-1.0,) * 3, (1.0,) * 3, bare(torch.zeros(1, *truth.shape))
+    )
 
 
 def chain(
@@ -150,8 +154,8 @@ def variance_by_hand(
     ("count", "steps", "spacing", "sampler", "bias"),
     [
         (20, 50, Spacing.TIMESTEP, Sampler.ANCESTRAL, 0.02),
-        (5, 20, Spacing.LOG_SNR, Sampler.ANCESTRAL, 0.08),
-        (5, 20, Spacing.LOG_SNR, Sampler.DETERMINISTIC, 0.04),
+        (5, 20, Spacing.LOG_SNR, Sampler.ANCESTRAL, 0.1),
+        (5, 20, Spacing.LOG_SNR, Sampler.DETERMINISTIC, 0.05),
         (4, 24, Spacing.LOG_SNR, Sampler.MULTISTEP, 0.005),
         (4, 16, Spacing.LOG_SNR, Sampler.MULTISTEP, 0.01),
     ],
@@ -284,16 +288,26 @@ def test_known_voxels_come_out_bit_identical(sampler: Sampler) -> None:
     assert torch.isfinite(result).all()
 
 
-@pytest.mark.parametrize(("lowest", "highest"), [(-1.0, 1.0), (-0.2, 3.5)])
-def test_prediction_is_clipped_at_the_known_range(lowest: float, highest: float) -> None:
-    """At the encoded values that are known, not at 1: HDR lives."""
+@pytest.mark.parametrize(
+    ("lowest", "highest"), [((-1.0,) * 3, (1.0,) * 3), ((-0.2, 0.1, -0.5), (3.5, 1.0, 2.0))]
+)
+def test_prediction_is_clipped_at_the_known_range(
+    lowest: tuple[float, ...], highest: tuple[float, ...]
+) -> None:
+    """At the encoded values of each channel that are known, not at 1: HDR lives."""
     _, scene = half_known()
     scene = replace(scene, lowest=lowest, highest=highest)
-    inside = scene.hole.bool().expand_as(scene.x_0)
-    for says, becomes in ((100.0, highest), (-100.0, lowest), (0.5, 0.5), (0.99, 0.99)):
+    inside = scene.hole[0].bool()
+    for says, becomes in (
+        (100.0, highest),
+        (-100.0, lowest),
+        (0.5, (0.5,) * 3),
+        (0.99, (0.99,) * 3),
+    ):
         oracle = truth_oracle(torch.full_like(scene.x_0, says))
         result = chain(oracle, scene, intervals(2, Spacing.LOG_SNR), 2, Sampler.ANCESTRAL)
-        assert torch.equal(result[inside], torch.full_like(result[inside], becomes))
+        for channel, value in zip(result, becomes, strict=True):
+            assert torch.equal(channel[inside], torch.full_like(channel[inside], value))
 
 
 def test_the_denoiser_is_asked_as_it_was_trained() -> None:
@@ -385,7 +399,7 @@ def test_sampling_a_box_equals_sampling_the_whole_there(sampler: Sampler) -> Non
         )
 
     guess = torch.rand(1, *truth.shape)
-    scene = Scene(truth * (1 - hole), hole, -1.0, 1.0, bare(guess))
+    scene = Scene(truth * (1 - hole), hole, (-1.0,) * 3, (1.0,) * 3, bare(guess))
     box = replace(
         scene,
         x_0=scene.x_0[..., rows, columns],

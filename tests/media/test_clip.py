@@ -134,14 +134,17 @@ def test_native_pixels_are_encoded_one_by_one(shoot: Callable[..., Shot]) -> Non
     assert np.array_equal(clip.x_0, np.moveaxis(expected, 3, 0))
 
 
-def test_the_range_is_that_of_known_values(shoot: Callable[..., Shot]) -> None:
+def test_the_range_is_that_of_each_channel_s_known_values(shoot: Callable[..., Shot]) -> None:
     """Highlights of 60 are within it: predicted x_0 may reach them, and no more."""
     plate = plates()
     plate[0, 0, 0] = [60.0, -0.4, 0.0]
     clip = made(shoot(plate, mattes())).clip
-    low, high = ENCODING.encode(np.array([-0.4, 60.0], np.float32))
-    assert (clip.lowest, clip.highest) == (float(low), float(high))
-    assert clip.highest > 1.0
+    known = ENCODING.encode(plate)[mattes() == 0]  # (N, 3)
+    assert clip.lowest == tuple(known.min(0).tolist())
+    assert clip.highest == tuple(known.max(0).tolist())
+    assert clip.highest[0] == float(ENCODING.encode(np.array([60.0], np.float32))[0]) > 1.0
+    assert clip.lowest[1] == float(ENCODING.encode(np.array([-0.4], np.float32))[0])
+    assert clip.lowest[0] > clip.lowest[1]
 
 
 def test_a_reduced_pixel_that_the_matte_touches_is_missing(shoot: Callable[..., Shot]) -> None:

@@ -21,6 +21,12 @@ Below it (t > 690, sqrt(alpha-bar) < 0.083) x_t says next to nothing of x_0, so 
 belongs to the first span: 30 % of the published budget is spent there.
 """
 
+_SHARED_NATS = 9.0
+"""Span of log-SNR, from the noisiest on, that intervals share equally.
+
+What is less noisy still belongs to the last: little is left to be found there, and found soon.
+"""
+
 MOST_DETAIL_INTERVALS = 50
 """Timesteps that every level has at least."""
 _DROWNED = 16.0  # noise over the spread of what is not seen; 4 lost 15 to 40 % of detail's energy
@@ -109,7 +115,8 @@ def _equal_log_snr(count: int, top: int) -> list[int]:
     """Falling edges from top to 0, one more than intervals, at equal strides of log-SNR."""
     ladder = np.array([log_snr(t) for t in range(T)])
     first = max(LOG_SNR_FIRST, log_snr(top - 1))
-    levels = np.linspace(first, log_snr(LEAST_SAMPLED_TIMESTEP), count + 1)[1:-1]
+    last = min(first + _SHARED_NATS, log_snr(LEAST_SAMPLED_TIMESTEP))
+    levels = np.linspace(first, last, count + 1)[1:-1]
     edges = [top]
     for i, level in enumerate(levels):
         nearest = int(np.argmin(np.abs(ladder - level)))

@@ -15,6 +15,9 @@ from torch.nn import functional as F
 _HALF_TRUSTED = 8.0
 """Frames after which the mean of a moving texture counts as much as interpolation does: few frames
 say little of such a place. What stands still is trusted after fewer, as its variance is less."""
+_HALF_STILL = 0.1
+"""Variance over time, as a part of the plate's, at which the mean counts half: of what moves,
+neighbours in the frame say more than the same place at another time."""
 _LEAST_FRAMES = 2.0  # one frame alone does not say how much a pixel changes
 
 
@@ -35,9 +38,9 @@ class Memory:
 def remembered(x: Tensor, seen: Tensor, *, variance: float) -> Memory:
     """Each pixel's mean over the frames that see it, and how much it changes.
 
-    The weight of a mean of n frames is n / (n + 8 share): share is the pixel's variance over time
-    (over its 3 x 3 neighbourhood) as a part of `variance`, at most 1. A texture that moves as much
-    as the plate varies has n / (n + 8); a still place is trusted nearly wholly.
+    The weight of a mean of n frames is n / (n + 8 share) / (1 + (share / 0.1)^2): share is the
+    pixel's variance over time (over its 3 x 3 neighbourhood) as a part of `variance`, at most 1. A
+    texture that moves as much as the plate varies is not trusted; a still place is, nearly wholly.
 
     Args:
         x: (B, 3, T, H, W); not looked at where it is not seen.
@@ -52,9 +55,10 @@ def remembered(x: Tensor, seen: Tensor, *, variance: float) -> Memory:
     near = _around(freedom)
     share = _around(squares) / near.clamp(min=1.0) / max(variance, 1e-12)
     share = torch.where(near > 0.0, share, 1.0).clamp(max=1.0)
+    still = 1.0 / (1.0 + (share / _HALF_STILL).square())
     return Memory(
         mean=mean,
-        weight=count / (count + _HALF_TRUSTED * share).clamp(min=1.0),
+        weight=count / (count + _HALF_TRUSTED * share).clamp(min=1.0) * still,
         variance=squares / freedom.clamp(min=1.0),
         known=torch.where(count >= _LEAST_FRAMES, count / (count + _HALF_TRUSTED), 0.0),
     )

@@ -24,10 +24,10 @@ class Scene:
     """(3, T, H, W), encoded plate, 0 where it is not known."""
     hole: Tensor
     """(1, T, H, W), 1 = missing."""
-    lowest: float
-    """Smallest encoded value that is known; predicted x_0 is clipped here."""
-    highest: float
-    """Largest encoded value that is known."""
+    lowest: tuple[float, ...]
+    """Smallest encoded value of each channel that is known; predicted x_0 is clipped here."""
+    highest: tuple[float, ...]
+    """Largest encoded value of each channel that is known; predicted x_0 is clipped here."""
     hint: Hint
     """What the denoiser adds to, and what else it is told, of a batch of one."""
     corner: tuple[int, int] = (0, 0)
@@ -100,6 +100,10 @@ def sample_interval(
         (x at `then`, last predicted and reprojected x_0), each (3, T, H, W).
     """
     hole = scene.hole.bool()
+    # By channel: a colour that the plate has nowhere is no fill, however dark or bright it is.
+    lowest, highest = (
+        x_t.new_tensor(bound)[:, None, None, None] for bound in (scene.lowest, scene.highest)
+    )  # (3, 1, 1, 1) each
     x_0 = x_t
     before: tuple[int, Tensor] | None = None  # the last timestep and its x_0
     for done, (t, s) in enumerate(zip(timesteps, (*timesteps[1:], then), strict=True), start=1):
@@ -107,7 +111,7 @@ def sample_interval(
         predicted = denoiser(x_t[None], scene.x_0[None], scene.hole[None], scene.hint, when)[
             0
         ].float()
-        x_0 = torch.where(hole, predicted.clamp(scene.lowest, scene.highest), scene.x_0)
+        x_0 = torch.where(hole, predicted.clamp(lowest, highest), scene.x_0)
         step = implicit(t, s) if sampler is Sampler.DETERMINISTIC else posterior(t, s)
         ahead = x_0
         if sampler is Sampler.MULTISTEP and before is not None and s >= 0:

@@ -24,10 +24,10 @@ class Clip:
     """(3, T, H, W) float32, encoded plate; 0 where it is not known."""
     hole: np.ndarray
     """(1, T, H, W) float32, 1 = missing: the matte, NaN and Inf of the plate, and padding."""
-    lowest: float
-    """Smallest known encoded value."""
-    highest: float
-    """Largest known encoded value."""
+    lowest: tuple[float, ...]
+    """Smallest known encoded value of each channel."""
+    highest: tuple[float, ...]
+    """Largest known encoded value of each channel."""
 
 
 def encode_clip(
@@ -72,8 +72,9 @@ def encode_clip(
         on_frame(i + 1, count)
     seen = x_0[:, hole[0] == 0.0]
     if seen.size == 0:
-        return Clip(x_0, hole, lowest=-1.0, highest=1.0)
-    return Clip(x_0, hole, lowest=float(seen.min()), highest=float(seen.max()))
+        return Clip(x_0, hole, lowest=(-1.0,) * 3, highest=(1.0,) * 3)
+    lowest, highest = seen.min(1), seen.max(1)  # (3,)
+    return Clip(x_0, hole, lowest=tuple(lowest.tolist()), highest=tuple(highest.tolist()))
 
 
 def _reduced(
