@@ -77,7 +77,9 @@ class Workbench:
             moments.append(time.perf_counter())
 
         clip, hole = self.ground.x_0, self.ground.hole
-        scene = Scene(x_0=clip, hole=hole, lowest=-1.0, highest=1.0, hint=self._hint())
+        scene = Scene(
+            x_0=clip, hole=hole, lowest=(-1.0,) * 3, highest=(1.0,) * 3, hint=self._hint()
+        )
         high = self.interval.high
         self.model.eval()
         with precise(self.settings.precision, self.device):
