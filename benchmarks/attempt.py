@@ -14,8 +14,10 @@ from typing import Any
 
 from benchmarks.trial import Trial
 
+FILL_LAYER = "infusion"
+"""Where an EXR holds the fill; other formats hold it in the picture."""
 FIGURES = ("perceptual", "swd3d", "detail", "motion", "psnr_hole")
-"""Those of `infusion-evaluate` that are kept."""
+"""Those of `infusion-evaluate` that are kept; `perceptual` where its weights are given."""
 
 
 @dataclass(frozen=True)
@@ -53,55 +55,69 @@ def attempt(
     trial: Trial,
     contender: Contender,
     *,
-    weights: Path,
+    weights: Path | None,
     threads: int,
     keep: Path,
     seed: int = 0,
     cache: Path | None = None,
+    device: str = "cpu",
+    limit: float | None = None,
 ) -> Attempt:
     """Render, score, and keep the contact sheet and the frames.
 
     Args:
         trial: what to fill.
         contender: how.
-        weights: folder of the perceptual distance's network.
+        weights: folder of the perceptual distance's network; without one that figure is left out.
         threads: CPU threads of the render.
         keep: folder for frames and the contact sheet of this attempt.
         seed: the job's.
         cache: where fits are found and kept; a fresh one, thrown away, if not given.
+        device: what `infusion-render --device` is given.
+        limit: seconds after which the render is ended.
 
     Raises:
         RuntimeError: a command failed; its last lines are told.
+        subprocess.TimeoutExpired: the render took longer than its limit.
     """
     keep.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="infusion-attempt-") as fresh:
         command = [
             *(sys.executable, "-m", "infusion_engine.cli.render", str(trial.plate)),
             *("--matte", str(trial.matte), "--output", str(keep / "frames")),
-            *("--preset", contender.preset, "--threads", str(threads), "--device", "cpu"),
+            *("--preset", contender.preset, "--threads", str(threads), "--device", device),
             *("--seed", str(seed), "--cache", str(cache or fresh), "--events", "none"),
             *("--contact-sheet", str(keep / "contact.png")),
             *(x for k, v in contender.settings.items() for x in ("--set", f"{k}={v}")),
         ]
         began = time.monotonic()
-        _run(command)
+        _run(command, limit)
         seconds = time.monotonic() - began
-    text = _run(
-        [
-            *(sys.executable, "-m", "infusion_engine.cli.evaluate", str(keep / "frames")),
-            *(str(trial.truth), "--matte", str(trial.matte), "--weights", str(weights), "--json"),
-        ]
-    )
-    found = json.loads(text)
-    scores = {name: round(float(found[name]), 4) for name in FIGURES}
+    scores = scored(trial, keep / "frames", weights=weights)
     return Attempt(
         trial.name, contender.name, dict(contender.settings), seed, round(seconds, 1), scores
     )
 
 
-def _run(command: list[str]) -> str:
+def scored(trial: Trial, frames: Path, *, weights: Path | None) -> dict[str, float]:
+    """FIGURES of the filled `frames` of a trial, by name.
+
+    Raises:
+        RuntimeError: they cannot be scored.
+    """
+    command = [
+        *(sys.executable, "-m", "infusion_engine.cli.evaluate", str(frames), str(trial.truth)),
+        *("--matte", str(trial.matte), "--json"),
+        *(("--weights", str(weights)) if weights else ()),
+        *(("--layer", FILL_LAYER) if any(frames.glob("*.exr")) else ()),
+    ]
+    found = json.loads(_run(command))
+    return {name: round(float(found[name]), 4) for name in FIGURES if name in found}
+
+
+def _run(command: list[str], limit: float | None = None) -> str:
     """What a command prints."""
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=limit)
     if done.returncode:
         last = "\n".join(done.stderr.splitlines()[-5:])
         raise RuntimeError(f"{' '.join(command)}\nended with {done.returncode}:\n{last}")

@@ -16,11 +16,14 @@ _ROWS = (
     ("detail", "detail energy\n(1 is the truth's)"),
     ("motion", "motion energy\n(1 is the truth's)"),
 )
-_COLOURS = {"draft": "tab:orange", "paper": "tab:blue"}
+_COLOURS = {"draft": "tab:orange", "standard": "tab:orange", "paper": "tab:blue"}
 
 
-def draw_curves(attempts: Sequence[Attempt], file: Path) -> None:
-    """One column a trial, one row a figure, one line a contender; time is logarithmic."""
+def draw_curves(attempts: Sequence[Attempt], file: Path, *, where: str = "one thread") -> None:
+    """One column a trial, one row a figure, one line a contender; time is logarithmic.
+
+    `where` says what worked, at the axis of time.
+    """
     mpl.use("Agg")
     trials = sorted({a.trial for a in attempts})
     figure, axes = plt.subplots(
@@ -50,7 +53,7 @@ def draw_curves(attempts: Sequence[Attempt], file: Path) -> None:
             if column == 0:
                 axis.set_ylabel(label)
         axes[0, column].set_title(trial)
-        axes[-1, column].set_xlabel("minutes, wall, one thread")
+        axes[-1, column].set_xlabel(f"minutes, wall, {where}")
     axes[0, 0].legend()
     file.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(file, dpi=110)

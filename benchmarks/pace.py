@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from benchmarks.trial import HOLE, SIDE
+from benchmarks.waves import settle
 from infusion_engine.diffusion.denoise import build, initialise, precise
 from infusion_engine.diffusion.interval import intervals
 from infusion_engine.diffusion.pyramid import PyramidLevel
@@ -17,6 +18,7 @@ from infusion_engine.training.fit import fit_interval
 from infusion_engine.training.ground import lay_ground
 from infusion_engine.training.window import draw_window
 
+_CPU = torch.device("cpu")
 _STEPS = 3  # after one that sets everything up
 _AROUND = 8.0  # seconds that a render takes beside fitting and sampling
 _SAMPLED = 0.2  # share of the time for sampling, as far as the preset's own number is not enough
@@ -32,17 +34,23 @@ class Pace:
     """One denoiser evaluation of all frames."""
 
 
-def paced(settings: Settings, frames: int) -> Pace:
-    """Time a few real steps of `settings` on a trial's sizes, on the CPU, single level."""
+def paced(settings: Settings, frames: int, *, device: torch.device = _CPU) -> Pace:
+    """Time a few real steps of `settings` on a trial's sizes, single level."""
     torch.manual_seed(0)
     hole = torch.zeros(1, frames, SIDE, SIDE)
     hole[..., HOLE : 2 * HOLE, HOLE : 2 * HOLE] = 1.0
-    level = PyramidLevel(x_0=torch.rand(3, frames, SIDE, SIDE) * (1.0 - hole), hole=hole)
+    x_0 = torch.rand(3, frames, SIDE, SIDE) * (1.0 - hole)
+    level = PyramidLevel(x_0=x_0.to(device), hole=hole.to(device))
     ground = lay_ground(level, 0, settings)
-    model = build(settings.network, channels=settings.channels)
+    model = build(settings.network, channels=settings.channels).to(device)
     initialise(model, 0)
     interval = intervals(settings.intervals, settings.spacing)[0]
     moments: list[float] = []
+
+    def heard(_step: int, _loss: float) -> None:
+        settle(device)
+        moments.append(time.perf_counter())
+
     fit_interval(
         model,
         ground,
@@ -50,14 +58,18 @@ def paced(settings: Settings, frames: int) -> Pace:
         interval=interval,
         fit_seed=0,
         carried={},
-        on_step=lambda _step, _loss: moments.append(time.perf_counter()),
+        on_step=heard,
     )
     whole = replace(settings, window_frames=frames, crop_pixels=0, batch=1)
     window = draw_window(ground, settings=whole, interval=interval, fit_seed=0, step=0)
-    began = time.perf_counter()
-    with torch.no_grad(), precise(settings.precision, hole.device):
-        model(window.x_t, window.conditioning, window.hole, window.hint, window.t)
-    evaluation = time.perf_counter() - began
+    evaluation = 0.0
+    for _ in range(1 if device.type == "cpu" else 2):  # CUDA's first also chooses its kernels
+        settle(device)
+        began = time.perf_counter()
+        with torch.no_grad(), precise(settings.precision, device):
+            model(window.x_t, window.conditioning, window.hole, window.hint, window.t)
+        settle(device)
+        evaluation = time.perf_counter() - began
     return Pace((moments[-1] - moments[0]) / _STEPS, evaluation)
 
 
@@ -76,3 +88,10 @@ def within(settings: Settings, pace: Pace, seconds: float) -> Mapping[str, str]:
     fitting = left - count * evaluations * pace.evaluation_seconds
     steps = max(1, int(fitting / count / pace.step_seconds))
     return {"steps_per_interval": str(steps), "sampling_steps": str(evaluations)}
+
+
+def expected(settings: Settings, pace: Pace) -> float:
+    """Seconds that a render of one level takes with these settings."""
+    step, evaluation = pace.step_seconds, pace.evaluation_seconds
+    interval = settings.steps_per_interval * step + settings.sampling_steps * evaluation
+    return _AROUND + settings.intervals * interval

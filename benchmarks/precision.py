@@ -22,10 +22,10 @@ from typing import Any
 import torch
 
 from benchmarks.stamp import put, stamped
+from benchmarks.waves import settle, waves
 from infusion_engine.device import choose_device
 from infusion_engine.diffusion.denoise import Model, build, initialise
 from infusion_engine.diffusion.interval import intervals
-from infusion_engine.diffusion.pyramid import PyramidLevel
 from infusion_engine.settings import PRESETS, Precision, Settings
 from infusion_engine.training.fit import fit_interval, normalise_weights, window_loss
 from infusion_engine.training.ground import lay_ground
@@ -36,7 +36,6 @@ ROUNDS = 5
 """Turns of each precision; the median is told."""
 CLIP = (8, 96, 96)
 """Frames, rows and columns of the clip that windows are cut from."""
-HOLE = 32  # pixels each way
 PUBLISHED_WINDOW = (4, 64, 64)
 """Frames, rows and columns of the published network's small window."""
 SEED = 0
@@ -44,16 +43,6 @@ BUSY = 0.75
 """Load for each core before the run, above which the figures say more of others than of us."""
 
 Step = Callable[[], object]
-
-
-def clip(device: torch.device) -> PyramidLevel:
-    """Drifting waves with a hole in their middle, as a pyramid's only level."""
-    t, y, x = torch.meshgrid(*(torch.arange(n, dtype=torch.float32) for n in CLIP), indexing="ij")
-    waves = [torch.sin(x / (5 + c) + y / 9 + t / 2) * 0.8 for c in range(3)]
-    hole = torch.zeros(1, *CLIP)
-    low = CLIP[1] // 2 - HOLE // 2
-    hole[:, :, low : low + HOLE, low : low + HOLE] = 1.0
-    return PyramidLevel(x_0=(torch.stack(waves) * (1.0 - hole)).to(device), hole=hole.to(device))
 
 
 def training_step(settings: Settings, device: torch.device) -> Step:
@@ -81,7 +70,7 @@ def forward_and_backward(settings: Settings, device: torch.device) -> Step:
 
 def _prepared(settings: Settings, device: torch.device) -> tuple[Model, Window]:
     """The network, after one step of a fit that measures its gauge, and one step's windows."""
-    ground = lay_ground(clip(device), 0, settings)
+    ground = lay_ground(waves(CLIP, device), 0, settings)
     model = build(settings.network, channels=settings.channels).to(device)
     initialise(model, SEED)
     interval = intervals(settings.intervals, settings.spacing)[-1]
@@ -108,19 +97,13 @@ def compared(a: Step, b: Step, device: torch.device) -> tuple[list[float], list[
     taken: tuple[list[float], list[float]] = ([], [])
     for turn in range(ROUNDS + 1):
         for step, seconds in zip((a, b), taken, strict=True):
-            _settle(device)
+            settle(device)
             began = time.perf_counter()
             step()
-            _settle(device)
+            settle(device)
             if turn:
                 seconds.append(time.perf_counter() - began)
     return taken
-
-
-def _settle(device: torch.device) -> None:
-    """Wait until the device has done all that it was given."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
 
 
 def figures(

@@ -1,0 +1,54 @@
+"""Bars: the scores of several fills side by side, for every trial, as one PNG."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import matplotlib as mpl
+from matplotlib import pyplot as plt
+
+from benchmarks.attempt import FIGURES
+
+_LABELS = {
+    "perceptual": "perceptual distance\n(less is better)",
+    "swd3d": "patch distance swd3d\n(less is better)",
+    "detail": "detail energy\n(1 is the truth's)",
+    "motion": "motion energy\n(1 is the truth's)",
+    "psnr_hole": "PSNR in the hole, dB\n(more is better)",
+}
+
+
+def draw_bars(tables: Mapping[str, Mapping[str, Mapping[str, float]]], file: Path) -> None:
+    """One column a trial, one row a figure, one bar a fill.
+
+    `tables` holds scores by trial, by fill and by figure; figures that no fill has are left out.
+    """
+    mpl.use("Agg")
+    have = {f for fills in tables.values() for scores in fills.values() for f in scores}
+    shown = [figure for figure in FIGURES if figure in have]
+    picture, axes = plt.subplots(
+        len(shown),
+        len(tables),
+        figsize=(4 * len(tables), 2.2 * len(shown)),
+        squeeze=False,
+        sharex="col",
+        layout="constrained",
+    )
+    for column, (trial, fills) in enumerate(tables.items()):
+        for row, figure in enumerate(shown):
+            axis = axes[row, column]
+            for place, scores in enumerate(fills.values()):
+                axis.bar(place, scores[figure], width=0.7)
+            axis.grid(visible=True, axis="y", alpha=0.3)
+            if figure in {"detail", "motion"}:
+                axis.axhline(1.0, color="tab:green", linewidth=1)
+            if column == 0:
+                axis.set_ylabel(_LABELS[figure], fontsize=8)
+        axes[0, column].set_title(trial)
+        axes[-1, column].set_xticks(
+            range(len(fills)), list(fills), rotation=45, ha="right", fontsize=8
+        )
+    file.parent.mkdir(parents=True, exist_ok=True)
+    picture.savefig(file, dpi=110)
+    plt.close(picture)

@@ -1,0 +1,67 @@
+"""Length: how long a shot of several sizes takes, from the pace of its preset on a trial."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import OpenEXR
+
+from benchmarks.pace import Pace
+from benchmarks.trial import SIDE
+from infusion_engine.settings import Settings, at_level
+
+_AROUND = 12.0  # seconds that a render takes beside fitting and sampling, and ...
+_FRAME = 0.4  # ... for each frame
+
+
+def sizes(matte: Path, settings: Settings) -> int:
+    """How many sizes the shot is worked at: halved until its widest hole is small enough.
+
+    `matte` holds EXR frames of one channel A.
+    """
+    widest = 0
+    for file in matte.glob("*.exr"):
+        with OpenEXR.File(str(file)) as exr:
+            widest = max(widest, int((np.asarray(exr.channels()["A"].pixels) > 0).sum()))
+    count, most = 1, settings.coarsest_hole_pixels**2
+    while most and widest > most:
+        count, widest = count + 1, widest // 4
+    return count
+
+
+def shot_seconds(
+    settings: Settings, pace: Pace, *, levels: int, shot: tuple[int, int, int], paced_frames: int
+) -> float:
+    """Seconds that a render takes.
+
+    An optimiser step is as long at every size; an evaluation goes by the voxels that it sees, and
+    here it is taken to see whole frames.
+
+    Args:
+        settings: of the render.
+        pace: of its preset on a trial.
+        levels: how many sizes it is worked at.
+        shot: frames, rows and columns.
+        paced_frames: frames of the trial.
+    """
+    frames, height, width = shot
+    seconds = _AROUND + _FRAME * frames
+    for level in range(levels):
+        own = at_level(settings, level)
+        voxels = frames * height * width / 4 ** (levels - 1 - level)
+        evaluation = pace.evaluation_seconds * voxels / (paced_frames * SIDE**2)
+        seconds += own.intervals * (
+            own.steps_per_interval * pace.step_seconds + own.sampling_steps * evaluation
+        )
+    return seconds
+
+
+def shortened(settings: Settings, share: float) -> Settings:
+    """The same settings with a share of the optimiser steps at every size."""
+    return replace(
+        settings,
+        steps_per_interval=max(1, round(settings.steps_per_interval * share)),
+        detail_steps_per_interval=max(1, round(settings.detail_steps_per_interval * share)),
+    )

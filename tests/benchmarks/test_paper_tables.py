@@ -1,0 +1,81 @@
+"""The paper's tables: the ablation is fair, and the tables are what was found."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks.attempt import FIGURES, Attempt, Contender
+from benchmarks.paper_tables import Fills, contenders, one_network, tables, verdicts
+from infusion_engine.settings import PRESETS, Settings, overridden
+
+NUMBERS = {"steps_per_interval": "30", "sampling_steps": "7"}
+
+
+def work(settings: Settings) -> tuple[int, int]:
+    """(optimiser steps, denoiser evaluations) of all intervals."""
+    count = settings.intervals
+    return settings.steps_per_interval * count, settings.sampling_steps * count
+
+
+@pytest.mark.parametrize("preset", ["paper", "draft"])
+def test_one_network_has_as_many_steps(preset: str) -> None:
+    """One interval, the same steps and evaluations in all, and nothing else changed."""
+    several = overridden(PRESETS[preset], NUMBERS)
+
+    single = overridden(PRESETS[preset], one_network(preset, NUMBERS))
+
+    assert single.intervals == 1 < several.intervals
+    assert work(single) == work(several)
+    assert overridden(single, {**NUMBERS, "intervals": str(several.intervals)}) == several
+
+
+def test_both_methods_are_tried_both_ways() -> None:
+    """By names that say which is which; draft with its share of steps."""
+    found = contenders(NUMBERS, share=0.25)
+
+    assert [one.name for one in found] == [
+        *("paper, 20 intervals", "paper, one network"),
+        *("draft, 4 intervals", "draft, one network"),
+    ]
+    assert found[2].settings == {"steps_per_interval": "150"}
+    assert work(overridden(PRESETS["draft"], found[3].settings)) == (600, 64)
+
+
+def fills(preset: str, name: str, samples: tuple[float, ...], averaged: float) -> Fills:
+    """Fills of the sea whose every figure is the same number."""
+    contender = Contender(f"{preset}, {name}", preset, {})
+    attempts = tuple(
+        Attempt("sea", contender.name, {}, seed, 1.0, dict.fromkeys(FIGURES, score))
+        for seed, score in enumerate(samples)
+    )
+    return Fills("sea", contender, attempts, dict.fromkeys(FIGURES, averaged), Path("nowhere"))
+
+
+FOUND = [
+    *(fills("paper", "20 intervals", (2.0, 4.0), 6.0), fills("paper", "one network", (5.0,), 5.0)),
+    *(fills("draft", "4 intervals", (1.0, 1.0), 0.5), fills("draft", "one network", (2.0,), 2.0)),
+]
+
+
+def test_a_sample_stands_beside_the_mean_of_all() -> None:
+    """One sample's figures are the mean over samples; the averaged picture has its own."""
+    found = tables(FOUND)
+
+    assert found["averaging"]["paper, 20 intervals"] == {
+        "one_sample": dict.fromkeys(FIGURES, 3.0),
+        "mean_of_samples": dict.fromkeys(FIGURES, 6.0),
+    }
+    assert found["ablation"]["draft, one network"] == dict.fromkeys(FIGURES, 2.0)
+
+
+def test_verdicts_compare_within_a_method() -> None:
+    """Intervals over one network, and the mean of samples over a sample, for each by itself."""
+    found = verdicts(FOUND)["sea"]
+
+    assert found["paper"]["averaging_raises_psnr_by"] == 3.0
+    assert found["paper"]["averaging_times_perceptual"] == 2.0
+    assert found["paper"]["intervals_over_one_network_perceptual"] == 0.6
+    assert found["draft"]["averaging_keeps_of_detail"] == 0.5
+    assert found["draft"]["intervals_over_one_network_swd3d"] == 0.5
