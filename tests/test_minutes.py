@@ -117,7 +117,8 @@ def source(clip: str = "a" * 64) -> Source:
     hole = np.zeros((1, 3, 16, 16), np.float32)
     hole[..., 5:11, 5:11] = 1.0
     x_0 = np.random.default_rng(0).uniform(-1, 1, (3, 3, 16, 16)).astype(np.float32) * (1 - hole)
-    return Source(torch.from_numpy(x_0), torch.from_numpy(hole), -1.0, 1.0, clip, {"knee": 0.1})
+    ends = (-1.0,) * 3, (1.0,) * 3
+    return Source(torch.from_numpy(x_0), torch.from_numpy(hole), *ends, clip, {"knee": 0.1})
 
 
 def resolved(

@@ -38,7 +38,7 @@ class Made:
     digest: str
 
     @property
-    def bits(self) -> tuple[bytes, bytes, float, float, str]:
+    def bits(self) -> tuple[bytes, bytes, tuple[float, ...], tuple[float, ...], str]:
         """Everything of it, to be compared."""
         clip = self.clip
         return clip.x_0.tobytes(), clip.hole.tobytes(), clip.lowest, clip.highest, self.digest
