@@ -21,7 +21,7 @@ import torch
 from benchmarks.abreast import abreast
 from benchmarks.attempt import FIGURES, Attempt, Contender, attempt
 from benchmarks.pace import paced
-from benchmarks.stamp import put, stamped
+from benchmarks.stamp import commit_here, put, stamped
 from benchmarks.trial import FRAMES, HOLE, SIDE, Trial, make_trial
 from infusion_engine.settings import PRESETS, overridden
 
@@ -115,6 +115,7 @@ def main() -> None:
     parser.add_argument("--write", type=Path, help="folder for ablation.json and sheets")
     arguments = parser.parse_args()
     names = arguments.only or list(VARIANTS)
+    began_at = commit_here()
     with tempfile.TemporaryDirectory(prefix="infusion-ablation-") as name:
         trials = [make_trial(clip, Path(name) / "trials" / clip.name) for clip in arguments.clips]
         keep = (arguments.write or Path(name)) / "attempts"
@@ -126,20 +127,24 @@ def main() -> None:
         jobs = [(trial, contender) for contender in listed for trial in trials]
         both = abreast(one, jobs, at_once=arguments.at_once)
         attempts = [a for found in both for a in found]
-    put(result(attempts, share=arguments.share, at_once=arguments.at_once), _file(arguments.write))
+    found = result(attempts, share=arguments.share, at_once=arguments.at_once, began_at=began_at)
+    put(found, _file(arguments.write))
 
 
-def result(attempts: Sequence[Attempt], *, share: float, at_once: int) -> dict[str, Any]:
+def result(
+    attempts: Sequence[Attempt], *, share: float, at_once: int, began_at: str
+) -> dict[str, Any]:
     """Everything that was found, stamped."""
     return stamped(
         {
-            "claim": "Each number behind draft is better than what it was changed to, or as good.",
+            "asked": "Is each number behind draft better than what it was changed to, or as good?",
             "trials": f"{SIDE}x{SIDE} pixels, at most {FRAMES} frames, hole {HOLE}x{HOLE}",
             "share_of_drafts_fitting": share,
             "threads": f"1 for each render, {at_once} at once",
             "means_over_trials_and_seeds": table(attempts),
             "attempts": [a.described for a in attempts],
-        }
+        },
+        began_at=began_at,
     )
 
 

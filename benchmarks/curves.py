@@ -43,6 +43,8 @@ def draw_curves(attempts: Sequence[Attempt], file: Path, *, where: str = "one th
                     for a in attempts
                     if a.trial == trial and a.contender == contender
                 )
+                if not points:  # it has no attempt at this trial
+                    continue
                 axis.plot(
                     *zip(*points, strict=True), "o-", label=contender, color=_COLOURS.get(contender)
                 )
