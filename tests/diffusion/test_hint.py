@@ -88,9 +88,9 @@ def test_nothing_missing_has_a_say(level: int, poison: float) -> None:
 
 
 def test_the_coarsest_guess_is_the_smooth_one_with_memory() -> None:
-    """And memory is the mean of what is seen, with its weight."""
+    """By what stands still; and memory is the mean of what is seen, with its weight."""
     hint, memory = hint_of(0, clip()), remembered(clip(), 1 - hole(), variance=1.0)
-    assert torch.equal(hint.guess, smooth_guess(clip(), hole(), memory.mean, memory.weight))
+    assert torch.equal(hint.guess, smooth_guess(clip(), hole(), memory.mean, memory.still))
     assert torch.equal(hint.memory, memory.mean)
     assert torch.equal(hint.weight, memory.weight)
 

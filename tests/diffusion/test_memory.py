@@ -50,7 +50,7 @@ def test_mean_and_variance_are_those_of_the_frames_that_see_a_pixel() -> None:
 
 
 def test_its_weight_goes_by_the_neighbourhood_s_variance() -> None:
-    """It is n / (n + 8 share) / (1 + (share / 0.1)^2), share at most 1, of 3 x 3 pixels."""
+    """It is n / (n + 8 share), share at most 1, of 3 x 3 pixels, each by its frames less one."""
     x, seen = clip()
     found = remembered(x, seen, variance=VARIANCE)
     variance, count = found.variance.double()[:, 0, 0], seen.double().sum((1, 2))
@@ -64,29 +64,34 @@ def test_its_weight_goes_by_the_neighbourhood_s_variance() -> None:
         else:
             share = 1.0
         n = float(count[i, row, column])
-        weight = n / (n + 8 * share) / (1 + (share / 0.1) ** 2) if n else 0.0
+        weight = n / (n + 8 * share) if n else 0.0
         assert float(found.weight[i, 0, 0, row, column]) == pytest.approx(weight, rel=1e-4)
         shares.add(round(share, 2))
     assert {0.0, 1.0} < shares  # still places, moving ones, and some between
 
 
 @pytest.mark.parametrize("frames", [2, 8, 72])
-def test_a_moving_place_is_hardly_trusted(frames: int) -> None:
-    """However many frames see it, and however wild it is: its mean is not what it looks like."""
+def test_a_moving_place_is_trusted_by_its_frames_alone(frames: int) -> None:
+    """Eight of them count as much as interpolation does, however wild it is."""
     seen = torch.ones(1, 1, frames, 5, 5)
     for size in (1.0, 10.0):
         found = remembered(blink(frames, size), seen, variance=1.0)
-        assert torch.allclose(found.weight, torch.tensor(frames / (frames + 8) / 101))
+        assert torch.allclose(found.weight, torch.tensor(frames / (frames + 8)))
 
 
-@pytest.mark.parametrize(
-    ("size", "share"), [(0.0, 0.0), (0.1, 0.08 / 7), (0.2, 0.32 / 7), (0.5, 2 / 7)]
-)
-def test_a_stiller_place_is_trusted_more(size: float, share: float) -> None:
-    """Of eight frames: wholly where nothing changes, half at a tenth of the plate's variance."""
+@pytest.mark.parametrize(("size", "weight"), [(0.0, 1.0), (0.1, 8 / 8.0914), (0.5, 8 / 10.2857)])
+def test_a_stiller_place_is_trusted_sooner(size: float, weight: float) -> None:
+    """Of eight frames: wholly where nothing changes, and the less the more there does."""
     found = remembered(blink(8, size), torch.ones(1, 1, 8, 5, 5), variance=1.0)
-    weight = 8 / (8 + 8 * share) / (1 + (share / 0.1) ** 2)
     assert torch.allclose(found.weight, torch.tensor(weight), rtol=1e-4)
+
+
+@pytest.mark.parametrize("size", [0.0, 0.1, 0.2, 0.5, 10.0])
+def test_only_of_a_still_place_the_mean_is_the_picture(size: float) -> None:
+    """`still` is the weight if nothing changes, half of it at a tenth of the plate's variance."""
+    found = remembered(blink(8, size), torch.ones(1, 1, 8, 5, 5), variance=1.0)
+    share = min(1.0, 8 / 7 * size**2)
+    assert torch.allclose(found.still, found.weight / (1 + (share / 0.1) ** 2), rtol=1e-4)
 
 
 def test_what_is_seen_once_is_not_taken_for_still() -> None:
@@ -95,7 +100,7 @@ def test_what_is_seen_once_is_not_taken_for_still() -> None:
     assert not remembered(blink(6, 0.2), seen, variance=1.0).weight.any()
     seen[:, :, 3] = 1.0
     found = remembered(blink(6, 0.0), seen, variance=1.0)
-    assert torch.allclose(found.weight, torch.tensor(1 / 9 / 101))
+    assert torch.allclose(found.weight, torch.tensor(1 / 9))
     assert not found.known.any()
     assert torch.allclose(found.mean, torch.tensor(0.3))
 

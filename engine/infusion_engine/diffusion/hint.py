@@ -41,7 +41,7 @@ def coarsest_hint(x: Tensor, missing: Tensor, memory: Memory) -> Hint:
         memory: of x, over all frames.
     """
     return Hint(
-        guess=smooth_guess(x, missing, memory.mean, memory.weight),
+        guess=smooth_guess(x, missing, memory.mean, memory.still),
         memory=memory.mean,
         weight=memory.weight,
         energy=_energy(x - memory.mean, missing, memory),

@@ -16,8 +16,8 @@ _HALF_TRUSTED = 8.0
 """Frames after which the mean of a moving texture counts as much as interpolation does: few frames
 say little of such a place. What stands still is trusted after fewer, as its variance is less."""
 _HALF_STILL = 0.1
-"""Variance over time, as a part of the plate's, at which the mean counts half: of what moves,
-neighbours in the frame say more than the same place at another time."""
+"""Variance over time, as a part of the plate's, at which the mean is half of a first guess: of what
+moves, neighbours in the frame say more than the same place at another time."""
 _LEAST_FRAMES = 2.0  # one frame alone does not say how much a pixel changes
 
 
@@ -29,6 +29,8 @@ class Memory:
     """(B, 3, 1, H, W), mean; 0 where no frame sees the pixel."""
     weight: Tensor
     """(B, 1, 1, H, W) in [0, 1], how far the mean can be relied on."""
+    still: Tensor
+    """(B, 1, 1, H, W) in [0, 1], how far the mean alone says what the pixel looks like."""
     variance: Tensor
     """(B, 1, 1, H, W), unbiased variance over time, mean of the channels; 0 where unknown."""
     known: Tensor
@@ -38,9 +40,10 @@ class Memory:
 def remembered(x: Tensor, seen: Tensor, *, variance: float) -> Memory:
     """Each pixel's mean over the frames that see it, and how much it changes.
 
-    The weight of a mean of n frames is n / (n + 8 share) / (1 + (share / 0.1)^2): share is the
-    pixel's variance over time (over its 3 x 3 neighbourhood) as a part of `variance`, at most 1. A
-    texture that moves as much as the plate varies is not trusted; a still place is, nearly wholly.
+    The weight of a mean of n frames is n / (n + 8 share): share is the pixel's variance over time
+    (over its 3 x 3 neighbourhood) as a part of `variance`, at most 1. A texture that moves as much
+    as the plate varies has n / (n + 8); a still place is trusted nearly wholly. That a mean is well
+    known does not make it the picture: `still` is the weight over 1 + (share / 0.1)^2.
 
     Args:
         x: (B, 3, T, H, W); not looked at where it is not seen.
@@ -55,10 +58,11 @@ def remembered(x: Tensor, seen: Tensor, *, variance: float) -> Memory:
     near = _around(freedom)
     share = _around(squares) / near.clamp(min=1.0) / max(variance, 1e-12)
     share = torch.where(near > 0.0, share, 1.0).clamp(max=1.0)
-    still = 1.0 / (1.0 + (share / _HALF_STILL).square())
+    weight = count / (count + _HALF_TRUSTED * share).clamp(min=1.0)
     return Memory(
         mean=mean,
-        weight=count / (count + _HALF_TRUSTED * share).clamp(min=1.0) * still,
+        weight=weight,
+        still=weight / (1.0 + (share / _HALF_STILL).square()),
         variance=squares / freedom.clamp(min=1.0),
         known=torch.where(count >= _LEAST_FRAMES, count / (count + _HALF_TRUSTED), 0.0),
     )
