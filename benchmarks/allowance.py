@@ -22,6 +22,10 @@ class Allowance:
         """Seconds that are left, 0 where none are."""
         return max(0.0, self._end - self._clock())
 
+    def free(self, reserved: float = 0.0) -> float:
+        """Seconds that are left beside those kept for what comes later, 0 where none are."""
+        return max(0.0, self.left - reserved)
+
     def admits(self, what: str, seconds: float, *, reserved: float = 0.0) -> bool:
         """Whether `what` is begun; if it is not, that is noted.
 
@@ -30,7 +34,7 @@ class Allowance:
             seconds: that it takes, about.
             reserved: seconds that are kept for what comes after it.
         """
-        free = max(0.0, self.left - reserved)
+        free = self.free(reserved)
         if seconds <= free:
             return True
         kept = f", with {reserved:.0f} s kept for what comes after it" if reserved else ""

@@ -17,7 +17,8 @@ from benchmarks.trial import Trial
 FILL_LAYER = "infusion"
 """Where an EXR holds the fill; other formats hold it in the picture."""
 FIGURES = ("perceptual", "swd3d", "detail", "motion", "psnr_hole")
-"""Those of `infusion-evaluate` that are kept; `perceptual` where its weights are given."""
+"""Those of `infusion-evaluate` that are kept; `perceptual` where its weights are given. One that
+it cannot tell (null) is left out."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class Attempt:
     seconds: float
     """Wall time of the whole command, start of the process included."""
     scores: Mapping[str, float]
-    """FIGURES by name."""
+    """FIGURES by name, as far as they could be told."""
 
     @property
     def described(self) -> dict[str, Any]:
@@ -111,8 +112,12 @@ def scored(trial: Trial, frames: Path, *, weights: Path | None) -> dict[str, flo
         *(("--weights", str(weights)) if weights else ()),
         *(("--layer", FILL_LAYER) if any(frames.glob("*.exr")) else ()),
     ]
-    found = json.loads(_run(command))
-    return {name: round(float(found[name]), 4) for name in FIGURES if name in found}
+    return figures(json.loads(_run(command)))
+
+
+def figures(found: Mapping[str, Any]) -> dict[str, float]:
+    """FIGURES of what `infusion-evaluate` printed, without those that are null."""
+    return {name: round(float(found[name]), 4) for name in FIGURES if found.get(name) is not None}
 
 
 def _run(command: list[str], limit: float | None = None) -> str:

@@ -22,11 +22,14 @@ _LABELS = {
 def draw_bars(tables: Mapping[str, Mapping[str, Mapping[str, float]]], file: Path) -> None:
     """One column a trial, one row a figure, one bar a fill.
 
-    `tables` holds scores by trial, by fill and by figure; figures that no fill has are left out.
+    `tables` holds scores by trial, by fill and by figure. Figures that no fill has are left out, a
+    fill that lacks one has no bar there, and where there are no figures at all nothing is drawn.
     """
     mpl.use("Agg")
     have = {f for fills in tables.values() for scores in fills.values() for f in scores}
     shown = [figure for figure in FIGURES if figure in have]
+    if not shown:
+        return
     picture, axes = plt.subplots(
         len(shown),
         len(tables),
@@ -39,7 +42,8 @@ def draw_bars(tables: Mapping[str, Mapping[str, Mapping[str, float]]], file: Pat
         for row, figure in enumerate(shown):
             axis = axes[row, column]
             for place, scores in enumerate(fills.values()):
-                axis.bar(place, scores[figure], width=0.7)
+                if figure in scores:
+                    axis.bar(place, scores[figure], width=0.7)
             axis.grid(visible=True, axis="y", alpha=0.3)
             if figure in {"detail", "motion"}:
                 axis.axhline(1.0, color="tab:green", linewidth=1)

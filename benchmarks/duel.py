@@ -8,6 +8,7 @@ from typing import Any
 
 from benchmarks.allowance import Allowance
 from benchmarks.attempt import Attempt, Contender
+from benchmarks.claim import Holds, share_of_budget
 from benchmarks.pace import Pace, expected, within
 from infusion_engine.settings import PRESETS, Settings, overridden
 
@@ -16,8 +17,11 @@ PART = 0.1
 SHARES = (1.0, 0.5, 0.25, 0.125)
 """Of the steps of `paper` that are tried where all of them take too long."""
 
-Run = Callable[[Contender], Attempt | None]
-"""Renders and scores; None where it had to be ended."""
+JUDGED = ("perceptual", "swd3d")
+"""Figures that say which fill is better; less is."""
+
+Run = Callable[[Contender, float], Attempt | None]
+"""Renders within so many seconds, and scores; None where it had to be ended."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +51,7 @@ def duel(
 
     Args:
         name: the trial's, for what is left out.
-        run: makes one attempt.
+        run: makes one attempt. Its limit is what is free, and leaves `paper`'s tenth its time.
         terms: what both are given.
         paces: how fast the two presets go.
         allowance: the time there is.
@@ -66,7 +70,8 @@ def duel(
     share = allowance.largest(f"{name}: paper", SHARES, needed, reserved=reserved)
     if share is None:
         return []
-    paper = run(Contender("paper", "paper", with_share(share)))
+    limit = allowance.free(reserved) / (1.0 + PART)
+    paper = run(Contender("paper", "paper", with_share(share)), limit)
     if paper is None:
         return []
     found = [paper]
@@ -75,7 +80,7 @@ def duel(
     numbers = _at_most(within(standard, pace, seconds), standard)
     tenth = f"{name}: standard in {PART:g} of paper's time"
     if allowance.admits(tenth, seconds, reserved=reserved):
-        found += _done(run, {**terms.standard, **numbers})
+        found += _done(run, {**terms.standard, **numbers}, allowance.free(reserved))
 
     def whole(share: float) -> dict[str, str]:
         steps = max(1, round(standard.steps_per_interval * share))
@@ -88,36 +93,79 @@ def duel(
         reserved=reserved,
     )
     if share is not None:
-        found += _done(run, whole(share))
+        found += _done(run, whole(share), allowance.free(reserved))
     return found
 
 
-def verdict(attempts: Sequence[Attempt]) -> dict[str, Any]:
-    """What the attempts at one trial say: each standard's figures over those of `paper`."""
+def verdict(attempts: Sequence[Attempt], published: Terms) -> dict[str, Any]:
+    """What the attempts at one trial say: each standard's figures over those of `paper`.
+
+    `holds` is whether `standard` was better in every figure in a tenth of the time (to a
+    hundredth), and null where an attempt is missing or shortened, or a figure is.
+
+    Args:
+        attempts: as `duel` returns them.
+        published: the whole budgets, whatever was run.
+    """
     papers = [a for a in attempts if a.contender == "paper"]
     if not papers:
-        return {}
-    paper = papers[0]
-    told: dict[str, Any] = {"paper": paper.described, "standard": []}
-    for one in (a for a in attempts if a.contender == "standard"):
-        better = [
-            figure
-            for figure in ("perceptual", "swd3d")
-            if figure in one.scores and one.scores[figure] < paper.scores[figure]
-        ]
-        told["standard"].append(
+        return {"holds": None}
+    paper, standards = papers[0], [a for a in attempts if a.contender == "standard"]
+    return {
+        "paper": _described(paper, published),
+        "standard": [
             {
-                **one.described,
+                **_described(one, published),
                 "share_of_papers_time": round(one.seconds / paper.seconds, 3),
-                "better_in": better,
+                "better_in": [f for f in JUDGED if _better(one, paper, f)],
             }
-        )
-    return told
+            for one in standards
+        ],
+        "holds": _holds(paper, standards, published),
+    }
 
 
-def _done(run: Run, changed: Mapping[str, str]) -> list[Attempt]:
+def _holds(paper: Attempt, standards: Sequence[Attempt], published: Terms) -> Holds:
+    """Of one trial."""
+    if len(standards) < 2:
+        return None
+    tenth, whole = standards
+    if _share(paper, published) < 1.0 or _share(whole, published) < 1.0:
+        return None
+    told = [f for f in JUDGED if f in paper.scores or f in tenth.scores]
+    if not told or any(f not in one.scores for f in told for one in (paper, tenth)):
+        return None
+    in_time = round(tenth.seconds / paper.seconds, 2) <= PART
+    return in_time and all(_better(tenth, paper, f) for f in told)
+
+
+def _better(one: Attempt, other: Attempt, figure: str) -> bool:
+    """Whether both have the figure, and the first the better one."""
+    both = figure in one.scores and figure in other.scores
+    return both and one.scores[figure] < other.scores[figure]
+
+
+def _described(one: Attempt, published: Terms) -> dict[str, Any]:
+    """An attempt, and how much of the whole budget it was."""
+    return {
+        **one.described,
+        "steps_per_interval": _settings(one).steps_per_interval,
+        "share_of_budget": round(_share(one, published), 6),
+    }
+
+
+def _share(one: Attempt, published: Terms) -> float:
+    return share_of_budget(_settings(one), published.settings(one.contender))
+
+
+def _settings(one: Attempt) -> Settings:
+    """What it was rendered with: a duel's contenders are called by their presets."""
+    return overridden(PRESETS[one.contender], one.settings)
+
+
+def _done(run: Run, changed: Mapping[str, str], limit: float) -> list[Attempt]:
     """The attempt of `standard` with these numbers, if it was not ended."""
-    done = run(Contender("standard", "standard", changed))
+    done = run(Contender("standard", "standard", changed), limit)
     return [] if done is None else [done]
 
 

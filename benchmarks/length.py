@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import OpenEXR
 
+from benchmarks.claim import share_of_budget
 from benchmarks.pace import Pace
 from benchmarks.trial import SIDE
 from infusion_engine.settings import Settings, at_level
 
+MINUTES = 10
+"""That a shot may take, for it to have taken minutes."""
 _AROUND = 12.0  # seconds that a render takes beside fitting and sampling, and ...
 _FRAME = 0.4  # ... for each frame
 
@@ -56,6 +60,24 @@ def shot_seconds(
             own.steps_per_interval * pace.step_seconds + own.sampling_steps * evaluation
         )
     return seconds
+
+
+def shot_verdict(seconds: float, run: Settings, budget: Settings, levels: int) -> dict[str, Any]:
+    """How much of the budget a shot had, and whether it took minutes: null where it was shortened.
+
+    Args:
+        seconds: wall time of the render.
+        run: what it was rendered with.
+        budget: what is whole.
+        levels: how many sizes it was worked at.
+    """
+    share = share_of_budget(run, budget, levels=levels)
+    return {
+        "steps_per_interval": run.steps_per_interval,
+        "detail_steps_per_interval": run.detail_steps_per_interval,
+        "share_of_budget": round(share, 6),
+        "holds": None if share < 1.0 else seconds <= MINUTES * 60.0,
+    }
 
 
 def shortened(settings: Settings, share: float) -> Settings:

@@ -16,7 +16,7 @@ import argparse
 import json
 import statistics
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ from benchmarks.attempt import Attempt, Contender, attempt, scored
 from benchmarks.averaging import average
 from benchmarks.bars import draw_bars
 from benchmarks.lineup import draw_lineup, middle_of
-from benchmarks.pace import paced, within
+from benchmarks.pace import Pace, paced, within
 from benchmarks.stamp import put, stamped
 from benchmarks.trial import FRAMES, HOLE, SIDE, Trial, make_trial
 from infusion_engine.device import choose_device
@@ -88,6 +88,29 @@ def contenders(paper: Mapping[str, str], *, share: float) -> list[Contender]:
     return found
 
 
+def jobs_of(
+    trials: Sequence[Trial], pace_of: Callable[[int], Pace], *, seconds: float, share: float
+) -> list[tuple[Trial, Contender]]:
+    """Every contender at every trial, contender by contender.
+
+    Args:
+        trials: what to fill.
+        pace_of: how fast `paper` goes on a trial of so many frames.
+        seconds: wall time of one fill of `paper`, at each trial in that trial's own pace.
+        share: of draft's optimiser steps.
+    """
+    paces = {frames: pace_of(frames) for frames in dict.fromkeys(t.frames for t in trials)}
+    listed = [
+        contenders(within(PRESETS["paper"], paces[trial.frames], seconds), share=share)
+        for trial in trials
+    ]
+    return [
+        (trial, contender)
+        for same in zip(*listed, strict=True)
+        for trial, contender in zip(trials, same, strict=True)
+    ]
+
+
 def filled(
     trial: Trial,
     contender: Contender,
@@ -137,7 +160,10 @@ def tables(fills: Sequence[Fills]) -> dict[str, Any]:
 
 
 def verdicts(fills: Sequence[Fills]) -> dict[str, Any]:
-    """For every trial and method, whether what the paper found is found."""
+    """For every trial and method, whether what the paper found is found.
+
+    Null where a figure is missing, or where it would be a share of nothing.
+    """
     found: dict[str, Any] = {}
     for trial in dict.fromkeys(f.trial for f in fills):
         for preset in PRESETS_TRIED:
@@ -145,18 +171,14 @@ def verdicts(fills: Sequence[Fills]) -> dict[str, Any]:
             several, single = here
             before, after = several.single, several.averaged
             told: dict[str, Any] = {
-                "averaging_raises_psnr_by": round(after["psnr_hole"] - before["psnr_hole"], 3),
-                "averaging_keeps_of_detail": round(after["detail"] / before["detail"], 3),
-                "intervals_over_one_network_swd3d": round(
-                    several.single["swd3d"] / single.single["swd3d"], 3
-                ),
+                "averaging_raises_psnr_by": _difference(after, before, "psnr_hole"),
+                "averaging_keeps_of_detail": _ratio(after, before, "detail"),
+                "intervals_over_one_network_swd3d": _ratio(before, single.single, "swd3d"),
             }
             if "perceptual" in before:
-                told["averaging_times_perceptual"] = round(
-                    after["perceptual"] / before["perceptual"], 3
-                )
-                told["intervals_over_one_network_perceptual"] = round(
-                    several.single["perceptual"] / single.single["perceptual"], 3
+                told["averaging_times_perceptual"] = _ratio(after, before, "perceptual")
+                told["intervals_over_one_network_perceptual"] = _ratio(
+                    before, single.single, "perceptual"
                 )
             found.setdefault(trial, {})[preset] = told
     return found
@@ -195,10 +217,13 @@ def main() -> None:
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory(prefix="infusion-tables-") as name:
         trials = [make_trial(clip, Path(name) / "trials" / clip.name) for clip in arguments.clips]
-        frames, device = min(t.frames for t in trials), choose_device(arguments.device)
-        pace = paced(PRESETS["paper"], frames, device=device)
-        paper = within(PRESETS["paper"], pace, arguments.seconds)
-        listed = contenders(paper, share=arguments.share)
+        device = choose_device(arguments.device)
+        jobs = jobs_of(
+            trials,
+            lambda frames: paced(PRESETS["paper"], frames, device=device),
+            seconds=arguments.seconds,
+            share=arguments.share,
+        )
 
         def one(job: tuple[Trial, Contender]) -> Fills:
             return filled(
@@ -209,11 +234,17 @@ def main() -> None:
                 device=arguments.device,
             )
 
-        jobs = [(trial, contender) for contender in listed for trial in trials]
         fills = abreast(one, jobs, at_once=arguments.at_once)
-        if arguments.write:
+        told = result(fills, arguments)
+        file = arguments.write / "paper_tables.json" if arguments.write else None
+        put(stamped(told, device=str(device)), file)
+        if arguments.write:  # after the figures: a picture that fails costs none of them
             draw(fills, trials, arguments.write)
-    result = {
+
+
+def result(fills: Sequence[Fills], arguments: argparse.Namespace) -> dict[str, Any]:
+    """Everything that was found."""
+    return {
         "claim": "A network for each interval fills better than one for all in as many steps; the "
         "mean of samples has the better PSNR and the worse look.",
         "trials": f"{SIDE}x{SIDE} pixels, at most {FRAMES} frames, hole {HOLE}x{HOLE}",
@@ -225,15 +256,26 @@ def main() -> None:
         "verdicts": verdicts(fills),
         "attempts": [sample.described for f in fills for sample in f.samples],
     }
-    put(
-        stamped(result, device=str(device)),
-        arguments.write / "paper_tables.json" if arguments.write else None,
-    )
 
 
 def _mean(scores: Sequence[SCORES]) -> dict[str, float]:
-    """Each figure's mean."""
-    return {name: round(statistics.mean(s[name] for s in scores), 4) for name in scores[0]}
+    """The mean of each figure that all have."""
+    told = [name for name in scores[0] if all(name in s for s in scores)]
+    return {name: round(statistics.mean(s[name] for s in scores), 4) for name in told}
+
+
+def _ratio(one: SCORES, other: SCORES, figure: str) -> float | None:
+    """One's figure over the other's; None where there is none, or nothing to be a share of."""
+    if figure not in one or not other.get(figure):
+        return None
+    return round(one[figure] / other[figure], 3)
+
+
+def _difference(one: SCORES, other: SCORES, figure: str) -> float | None:
+    """One's figure less the other's; None where there is none."""
+    if figure not in one or figure not in other:
+        return None
+    return round(one[figure] - other[figure], 3)
 
 
 if __name__ == "__main__":

@@ -3,8 +3,9 @@
 Throughput of the device; bfloat16 against float32; `standard` against the published method at its
 budget for small textures (2000 steps an interval), in a tenth of its time and at full length; and a
 shot of 60 frames of 432x240 with `standard`, timed and scored. What there is no time for is left
-out, or shortened, and suite.json says so. Trials are cut from the clips, or else from a simulated
-fire, which is the shot as well. Run it as
+out, or shortened, and suite.json says so; a claim holds only where all of it was run. Trials are
+cut from the clips, or else from a simulated fire, which is the shot as well. FOLDER is of one run:
+what an earlier one told there is deleted. Run it as
 
     python -m benchmarks.suite FOLDER [CLIP ...] [--weights DIR] [--device cuda] [--minutes 9]
 """
@@ -12,6 +13,7 @@ fire, which is the shot as well. Run it as
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import shutil
@@ -27,20 +29,21 @@ import torch
 
 from benchmarks import length, parity, throughput
 from benchmarks.allowance import Allowance
-from benchmarks.attempt import Attempt, Contender, attempt
+from benchmarks.attempt import FIGURES, Attempt, Contender, attempt
 from benchmarks.bars import draw_bars
+from benchmarks.claim import exit_code, together
 from benchmarks.curves import draw_curves
-from benchmarks.duel import SHARES, Terms, duel, verdict
+from benchmarks.duel import PART, SHARES, Terms, duel, verdict
 from benchmarks.fire import as_pictures, make_fire
 from benchmarks.lineup import draw_lineup, middle_of
 from benchmarks.pace import Pace, paced
 from benchmarks.stamp import put, stamped
 from benchmarks.trial import FRAMES, Trial, make_trial
 from infusion_engine.device import choose_device
-from infusion_engine.errors import InfusionError
 
 PARTS = ("throughput", "parity", "race", "shot")
 """In the order in which they run."""
+PICTURES = ("race.png", "race_frames.png", "shot.png")
 
 
 @dataclass(frozen=True)
@@ -87,12 +90,14 @@ class Suite:
         self.tiny: bool = arguments.tiny
         self.clips: list[Path] = arguments.clips
         self.threads: int = arguments.threads
-        self.parts: Sequence[str] = arguments.only or PARTS
+        self.parts = [name for name in PARTS if name in (arguments.only or PARTS)]
         self.device = choose_device(arguments.device)
         self.extent = TINY if self.tiny else WHOLE
         self.allowance = Allowance(arguments.minutes * 60.0)
         self.rooms = rooms
         self.paces: dict[str, Pace] = {}
+        self.drawings: list[Callable[[], None]] = []
+        """What a part draws once its file is written."""
         self._fire: Trial | None = None
 
     @property
@@ -119,9 +124,9 @@ class Suite:
             self.paces[preset] = paced(settings, self.frames, device=self.device)
         return self.paces[preset]
 
-    def tried(self, trial: Trial, contender: Contender, keep: Path) -> Attempt | None:
-        """One attempt; None, and a note, if it has to be ended because the time is over."""
-        limit = max(self.allowance.left, 1.0)
+    def tried(self, trial: Trial, contender: Contender, keep: Path, limit: float) -> Attempt | None:
+        """One attempt; None, and a note, if it has to be ended at its limit of seconds."""
+        shutil.rmtree(keep, ignore_errors=True)  # an earlier run's frames are not this one's
         try:
             done = attempt(
                 trial,
@@ -133,7 +138,7 @@ class Suite:
                 limit=limit,
             )
         except subprocess.TimeoutExpired:
-            why = f"it was ended after the {limit:.0f} s that were left"
+            why = f"it was ended after the {limit:.0f} s that were free for it"
             self.allowance.leave_out(f"{trial.name}: {contender.name}", why)
             return None
         print(json.dumps(done.described), flush=True)
@@ -152,7 +157,7 @@ def compare_precisions(suite: Suite) -> dict[str, Any]:
 
 
 def race(suite: Suite) -> dict[str, Any]:
-    """`standard` against `paper` on every trial, with pictures."""
+    """`standard` against `paper` on every trial, with pictures; nothing if none was rendered."""
     trials, extent = suite.trials(), suite.extent
     paces = {preset: suite.pace(preset) for preset in ("paper", "standard")}
     found: dict[str, list[Attempt]] = {}
@@ -161,10 +166,13 @@ def race(suite: Suite) -> dict[str, Any]:
         rows = {"plate": middle_of(trial.plate), "truth": middle_of(trial.truth)}
 
         def run(
-            contender: Contender, trial: Trial = trial, rows: dict[str, Path] = rows
+            contender: Contender,
+            limit: float,
+            trial: Trial = trial,
+            rows: dict[str, Path] = rows,
         ) -> Attempt | None:
             keep = suite.folder / "attempts" / trial.name / f"{len(rows) - 1}-{contender.name}"
-            done = suite.tried(trial, contender, keep)
+            done = suite.tried(trial, contender, keep, limit)
             if done is not None:
                 rows[f"{contender.name}, {done.seconds:.0f} s"] = middle_of(keep / "frames")
             return done
@@ -178,20 +186,29 @@ def race(suite: Suite) -> dict[str, Any]:
             reserved=extent.reserved if "shot" in suite.parts else 0.0,
         )
         sheet[trial.name] = rows
-    draw_lineup(sheet, suite.folder / "race_frames.png")
-    _draw_scores([a for one in found.values() for a in one], suite)
+    attempts = [a for one in found.values() for a in one]
+    if not attempts:
+        return {}
+    suite.drawings += [
+        lambda: draw_lineup(sheet, suite.folder / "race_frames.png"),
+        lambda: _draw_scores(attempts, suite),
+    ]
+    published = WHOLE.terms.settings("paper")
+    verdicts = {name: verdict(one, WHOLE.terms) for name, one in found.items()}
     return {
-        "claim": "standard fills better than the published method in a tenth of its time.",
-        "paper": dict(extent.terms.paper),
-        "verdicts": {name: verdict(one) for name, one in found.items()},
+        "claim": f"standard fills better than the published method in {PART:g} of its time.",
+        "budget_of_paper": {
+            "intervals": published.intervals,
+            "steps_per_interval": published.steps_per_interval,
+        },
+        "verdicts": verdicts,
+        "holds": together(one["holds"] for one in verdicts.values()),
     }
 
 
 def _draw_scores(attempts: Sequence[Attempt], suite: Suite) -> None:
     """Scores against time, or as bars where some figure is not there."""
-    if not attempts:
-        return
-    if suite.weights:
+    if all(one.scores.keys() >= set(FIGURES) for one in attempts):
         draw_curves(attempts, suite.folder / "race.png", where=str(suite.device))
         return
     tables: dict[str, dict[str, Any]] = {}
@@ -221,19 +238,27 @@ def time_shot(suite: Suite) -> dict[str, Any]:
     own = length.shortened(settings, share)
     steps = {k: str(getattr(own, k)) for k in ("steps_per_interval", "detail_steps_per_interval")}
     keep = suite.rooms / "shot"
-    done = suite.tried(fire, Contender("standard", "standard", {**terms.standard, **steps}), keep)
+    contender = Contender("standard", "standard", {**terms.standard, **steps})
+    done = suite.tried(fire, contender, keep, suite.allowance.left)
     if done is None:
         return {}
-    shutil.copy(keep / "contact.png", suite.folder / "shot.png")
+    suite.drawings.append(lambda: _copy(keep / "contact.png", suite.folder / "shot.png"))
+    whole = WHOLE.terms.settings("standard")
     return {
-        "claim": "A shot of this length takes minutes.",
+        "claim": f"A shot of this length takes {length.MINUTES} minutes at most.",
         "shot": " x ".join(map(str, suite.extent.shot)),
         "sizes": levels,
-        "share_of_steps": share,
         "expected_seconds": round(needed(share), 1),
         **done.described,
+        **length.shot_verdict(done.seconds, own, whole, levels),
         "seconds_per_frame": round(done.seconds / fire.frames, 2),
     }
+
+
+def _copy(source: Path, file: Path) -> None:
+    """As a part's picture, its folder made if need be."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(source, file)
 
 
 RUNNERS: dict[str, Callable[[Suite], dict[str, Any]]] = {
@@ -247,8 +272,10 @@ RUNNERS: dict[str, Callable[[Suite], dict[str, Any]]] = {
 def proved(suite: Suite) -> dict[str, Any]:
     """Run every part, write each one's file, and tell what came of all of them.
 
-    A part that fails keeps no other from running: the time on a device is not had twice.
+    A part that fails keeps no other from running: the time on a device is not had twice. One of
+    which nothing was rendered is not among the parts that were run, but left out.
     """
+    _clear(suite.folder)
     told: dict[str, Any] = {"parts": {}, "failed": {}, "left_out": suite.allowance.left_out}
     for name in suite.parts:
         before = suite.allowance.left
@@ -256,17 +283,27 @@ def proved(suite: Suite) -> dict[str, Any]:
             continue
         try:
             found = RUNNERS[name](suite)
-        except (InfusionError, RuntimeError, OSError, ValueError, subprocess.SubprocessError) as e:
+            if found:
+                put(stamped(found, device=_named(suite.device)), suite.folder / f"{name}.json")
+                told["parts"][name] = {"seconds": round(before - suite.allowance.left, 1)}
+                told["parts"][name] |= {"holds": found["holds"]} if "holds" in found else {}
+                _keep(told, suite)
+            for draw in suite.drawings:
+                draw()
+        except Exception as e:  # noqa: BLE001 - whatever it is, it is told, and the next part runs
             told["failed"][name] = f"{type(e).__name__}: {e}"
-            continue
-        finally:
-            if suite.device.type == "cuda":
+        suite.drawings.clear()
+        if suite.device.type == "cuda":
+            with contextlib.suppress(RuntimeError):  # a device that is lost has nothing to free
                 torch.cuda.empty_cache()  # renders are processes of their own
-        if found:
-            put(stamped(found, device=_named(suite.device)), suite.folder / f"{name}.json")
-        told["parts"][name] = {"seconds": round(before - suite.allowance.left, 1)}
         _keep(told, suite)
     return _keep(told, suite)
+
+
+def _clear(folder: Path) -> None:
+    """Delete what an earlier run told, so that nothing of it passes for this one's."""
+    for name in ("suite.json", *(f"{part}.json" for part in PARTS), *PICTURES):
+        (folder / name).unlink(missing_ok=True)
 
 
 def _keep(told: dict[str, Any], suite: Suite) -> dict[str, Any]:
@@ -288,7 +325,7 @@ def _named(device: torch.device) -> str:
 
 
 def main() -> None:
-    """Prove, print, and end with 1 where a part failed."""
+    """Prove, print, and end with 1 where a part failed or its claim does not hold."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("folder", type=Path, help="gets suite.json, a file for each part and PNGs")
     parser.add_argument("clips", type=Path, nargs="*", help="to cut trials from; default: a fire")
@@ -303,7 +340,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="infusion-suite-") as name:
         told = proved(Suite(arguments, Path(name)))
     print(json.dumps(told, indent=2))
-    sys.exit(1 if told["failed"] else 0)
+    sys.exit(exit_code(told))
 
 
 if __name__ == "__main__":

@@ -51,6 +51,14 @@ def test_what_is_reserved_is_not_spent(watch: Watch) -> None:
     assert allowance.admits("shot", 41.0)
 
 
+def test_what_is_free_is_never_less_than_nothing(watch: Watch) -> None:
+    """What is kept for later is not free, even where there is less than that."""
+    allowance = Allowance(60.0, watch)
+
+    assert allowance.free(20.0) == 40.0
+    assert allowance.free(90.0) == 0.0
+
+
 def test_time_that_is_over_is_none_and_not_less(watch: Watch) -> None:
     """An overrun leaves nothing, and nothing is begun."""
     allowance = Allowance(60.0, watch)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks.attempt import Contender, attempt, scored
+from benchmarks.attempt import Contender, attempt, figures, scored
 from benchmarks.trial import Trial
 
 SMALLEST = {
@@ -104,3 +104,8 @@ def test_the_truth_scores_best(trial: Trial) -> None:
 
     assert (scores["detail"], scores["motion"]) == (1.0, 1.0)
     assert scores["swd3d"] == 0.0
+
+
+def test_a_figure_that_cannot_be_told_is_left_out() -> None:
+    """Null stands in the JSON of `infusion-evaluate` where it is."""
+    assert figures({"swd3d": 0.12345, "detail": None, "frames": 3}) == {"swd3d": 0.1235}

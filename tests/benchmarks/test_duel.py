@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
+
 from benchmarks.allowance import Allowance
 from benchmarks.attempt import Attempt, Contender
+from benchmarks.claim import Holds
 from benchmarks.duel import Terms, duel, verdict
 from benchmarks.pace import Pace
 from infusion_engine.settings import PRESETS
@@ -21,13 +26,15 @@ class Bench:
         self.seconds = seconds
         self.ends = ends
         self.asked: list[Contender] = []
+        self.limits: list[float] = []
 
     def clock(self) -> float:
         return self.now
 
-    def run(self, contender: Contender) -> Attempt | None:
+    def run(self, contender: Contender, limit: float) -> Attempt | None:
         """Paper takes the time that was given, standard a tenth of it."""
         self.asked.append(contender)
+        self.limits.append(limit)
         seconds = self.seconds if contender.name == "paper" else self.seconds / 10
         self.now += seconds
         if not self.ends:
@@ -103,17 +110,73 @@ def test_a_tenth_never_is_more_than_the_preset() -> None:
     assert int(found[1].settings["steps_per_interval"]) == PRESETS["standard"].steps_per_interval
 
 
+PAPER = Attempt("sea", "paper", TERMS.paper, 0, 400.0, {"perceptual": 0.05, "swd3d": 9.0})
+TENTH = Attempt(
+    "sea",
+    "standard",
+    {"steps_per_interval": "400", "sampling_steps": "24"},
+    0,
+    40.0,
+    {"perceptual": 0.04, "swd3d": 8.0},
+)
+WHOLE = replace(TENTH, settings={"steps_per_interval": "4000"}, seconds=300.0)
+
+
+def test_no_render_may_take_what_comes_after_it() -> None:
+    """Of 1000 s 300 are the shot's; paper's limit leaves its tenth a tenth of itself."""
+    bench = Bench(400.0)
+
+    fought(bench, 1000.0, reserved=300.0)
+
+    # 700 s are free; after paper's 400 and the tenth's 40 there are 300 and 260.
+    assert bench.limits == pytest.approx([700.0 / 1.1, 300.0, 260.0])
+
+
 def test_the_verdict_names_figures_in_which_standard_is_better() -> None:
     """And the share of paper's time that it took."""
-    paper = Attempt("sea", "paper", {}, 0, 400.0, {"perceptual": 0.05, "swd3d": 9.0})
-    short = Attempt("sea", "standard", {}, 0, 40.0, {"perceptual": 0.06, "swd3d": 8.0})
+    short = replace(TENTH, scores={"perceptual": 0.06, "swd3d": 8.0})
 
-    found = verdict([paper, short])["standard"][0]
+    found = verdict([PAPER, short], TERMS)["standard"][0]
 
     assert found["better_in"] == ["swd3d"]
     assert found["share_of_papers_time"] == 0.1
 
 
-def test_no_attempts_no_verdict() -> None:
-    """A trial that was left out says nothing."""
-    assert verdict([]) == {}
+def test_the_verdict_tells_how_much_was_really_run() -> None:
+    """Paper's 250 steps an interval are an eighth of its budget, whatever the terms are called."""
+    eighth = replace(PAPER, settings={"steps_per_interval": "250"})
+
+    found = verdict([eighth, TENTH, WHOLE], TERMS)
+
+    assert (found["paper"]["steps_per_interval"], found["paper"]["share_of_budget"]) == (250, 0.125)
+    assert [one["share_of_budget"] for one in found["standard"]] == [0.1, 1.0]
+
+
+def test_fewer_intervals_are_a_smaller_share() -> None:
+    """Two of twenty, with all of their steps."""
+    two = replace(PAPER, settings={**TERMS.paper, "intervals": "2"})
+
+    assert verdict([two], TERMS)["paper"]["share_of_budget"] == 0.1
+
+
+@pytest.mark.parametrize(
+    ("attempts", "expected"),
+    [
+        ([PAPER, TENTH, WHOLE], True),
+        ([PAPER, replace(TENTH, scores={"perceptual": 0.06, "swd3d": 8.0}), WHOLE], False),
+        ([PAPER, replace(TENTH, seconds=45.0), WHOLE], False),
+        ([replace(PAPER, settings={"steps_per_interval": "1000"}), TENTH, WHOLE], None),
+        ([PAPER, TENTH, replace(WHOLE, settings={"steps_per_interval": "2000"})], None),
+        ([PAPER, WHOLE], None),
+        ([PAPER, replace(TENTH, scores={"swd3d": 8.0}), WHOLE], None),
+        ([replace(one, scores={}) for one in (PAPER, TENTH, WHOLE)], None),
+        ([], None),
+    ],
+    ids=[
+        *("better", "worse in one figure", "took longer", "paper shortened", "standard shortened"),
+        *("tenth missing", "figure missing", "no figures", "left out"),
+    ],
+)
+def test_what_holds_follows_from_the_figures(attempts: list[Attempt], expected: Holds) -> None:
+    """Null where anything was shortened or is missing."""
+    assert verdict(attempts, TERMS)["holds"] is expected

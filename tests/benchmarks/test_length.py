@@ -9,7 +9,8 @@ import numpy as np
 import OpenEXR
 import pytest
 
-from benchmarks.length import shortened, shot_seconds, sizes
+from benchmarks.claim import Holds
+from benchmarks.length import shortened, shot_seconds, shot_verdict, sizes
 from benchmarks.pace import Pace
 from infusion_engine.settings import PRESETS
 
@@ -55,3 +56,18 @@ def test_a_shorter_shot_has_a_share_of_all_steps() -> None:
     assert shortened(STANDARD, 0.5) == replace(
         STANDARD, steps_per_interval=2000, detail_steps_per_interval=750
     )
+
+
+@pytest.mark.parametrize(
+    ("seconds", "share", "expected"),
+    [(600.0, 1.0, True), (601.0, 1.0, False), (60.0, 0.5, None), (6000.0, 0.5, None)],
+)
+def test_a_shorter_shot_says_nothing_of_a_whole_one(
+    seconds: float, share: float, expected: Holds
+) -> None:
+    """It tells its share of the steps, and neither holds nor does not."""
+    found = shot_verdict(seconds, shortened(STANDARD, share), STANDARD, 3)
+
+    assert found["holds"] is expected
+    assert found["share_of_budget"] == share
+    assert found["steps_per_interval"] == 4000 * share

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from benchmarks.attempt import FIGURES, Attempt, Contender
-from benchmarks.paper_tables import Fills, contenders, one_network, tables, verdicts
+from benchmarks.pace import Pace
+from benchmarks.paper_tables import Fills, contenders, jobs_of, one_network, tables, verdicts
+from benchmarks.trial import Trial
 from infusion_engine.settings import PRESETS, Settings, overridden
 
 NUMBERS = {"steps_per_interval": "30", "sampling_steps": "7"}
@@ -79,3 +82,43 @@ def test_verdicts_compare_within_a_method() -> None:
     assert found["paper"]["intervals_over_one_network_perceptual"] == 0.6
     assert found["draft"]["averaging_keeps_of_detail"] == 0.5
     assert found["draft"]["intervals_over_one_network_swd3d"] == 0.5
+
+
+def test_each_trial_has_its_own_pace() -> None:
+    """A clip half as long has twice the steps in the same time; contenders stand in one order."""
+    lost = Path("nowhere")
+    trials = [Trial(str(n), lost, lost, lost, n) for n in (24, 12)]
+
+    jobs = jobs_of(trials, lambda n: Pace(n / 100.0, 0.001 * n), seconds=1000.0, share=0.5)
+
+    assert [(t.name, c.name) for t, c in jobs[:3]] == [
+        *(("24", "paper, 20 intervals"), ("12", "paper, 20 intervals")),
+        ("24", "paper, one network"),
+    ]
+    long, short = (int(c.settings["steps_per_interval"]) for _, c in jobs[:2])
+    assert short == pytest.approx(2 * long, rel=0.1)
+
+
+def test_a_share_of_nothing_is_told_as_null() -> None:
+    """A fill without any detail, and one without the figure at all."""
+    none = dict.fromkeys(FIGURES, 0.0)
+    empty = [
+        replace(f, samples=tuple(replace(s, scores=none) for s in f.samples)) for f in FOUND[:2]
+    ]
+    without = [
+        replace(f, samples=tuple(replace(s, scores={}) for s in f.samples)) for f in FOUND[2:]
+    ]
+
+    found = verdicts([*empty, *without])["sea"]
+
+    assert found["paper"]["averaging_keeps_of_detail"] is None
+    assert found["paper"]["averaging_raises_psnr_by"] == 6.0
+    assert set(found["draft"].values()) == {None}
+
+
+def test_a_mean_is_of_figures_that_all_have() -> None:
+    """Seeds and trials without one would make another mean of it."""
+    half = fills("paper", "20 intervals", (2.0, 4.0), 6.0)
+    half = replace(half, samples=(half.samples[0], replace(half.samples[1], scores={"swd3d": 4.0})))
+
+    assert half.single == {"swd3d": 3.0}
