@@ -9,7 +9,6 @@ share the fits. Every attempt runs in a process of its own, at most --at-once of
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -19,7 +18,7 @@ from typing import Any
 import torch
 
 from benchmarks.abreast import abreast
-from benchmarks.attempt import FIGURES, Attempt, Contender, attempt
+from benchmarks.attempt import FIGURES, Attempt, Contender, attempts_of_seeds
 from benchmarks.pace import paced
 from benchmarks.stamp import commit_here, put, stamped
 from benchmarks.trial import FRAMES, HOLE, SIDE, Trial, make_trial
@@ -52,41 +51,23 @@ VARIANTS: Mapping[str, Mapping[str, str]] = {
 }
 """What is changed, by name."""
 SEEDS = (0, 1)
+_ONLY_SAMPLING = {"sampler", "sampling_steps"}  # such variants take draft's own steps: not timed
 
 
 def contenders(names: Sequence[str], *, share: float, frames: int) -> list[Contender]:
     """The variants with `share` of draft's fitting time each, on a trial of so many frames."""
     draft = PRESETS["draft"]
     torch.set_num_threads(1)
-    budget = draft.intervals * draft.steps_per_interval * paced(draft, frames).step_seconds * share
+    of_draft = paced(draft, frames).step_seconds
+    budget = draft.intervals * draft.steps_per_interval * of_draft * share
     found = []
     for name in names:
         settings = overridden(draft, VARIANTS[name])
-        step = paced(settings, frames).step_seconds
+        same_steps = VARIANTS[name].keys() <= _ONLY_SAMPLING
+        step = of_draft if same_steps else paced(settings, frames).step_seconds
         steps = max(1, round(budget / settings.intervals / step))
         changed = {**VARIANTS[name], "steps_per_interval": str(steps)}
         found.append(Contender(name, "draft", changed))
-    return found
-
-
-def both_seeds(trial: Trial, contender: Contender, *, weights: Path, keep: Path) -> list[Attempt]:
-    """The attempts of one contender at one trial; the second only samples."""
-    found = []
-    with tempfile.TemporaryDirectory(prefix="infusion-ablation-") as cache:
-        for seed in SEEDS:
-            place = keep / trial.name / contender.name.replace(" ", "-") / f"seed{seed}"
-            found.append(
-                attempt(
-                    trial,
-                    contender,
-                    weights=weights,
-                    threads=1,
-                    keep=place,
-                    seed=seed,
-                    cache=Path(cache),
-                )
-            )
-            print(json.dumps(found[-1].described), flush=True)
     return found
 
 
@@ -122,7 +103,9 @@ def main() -> None:
         listed = contenders(names, share=arguments.share, frames=min(t.frames for t in trials))
 
         def one(job: tuple[Trial, Contender]) -> list[Attempt]:
-            return both_seeds(*job, weights=arguments.weights, keep=keep)
+            trial, contender = job
+            place = keep / trial.name / contender.name.replace(" ", "-")
+            return attempts_of_seeds(trial, contender, SEEDS, weights=arguments.weights, keep=place)
 
         jobs = [(trial, contender) for contender in listed for trial in trials]
         both = abreast(one, jobs, at_once=arguments.at_once)

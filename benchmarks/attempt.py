@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -98,6 +98,40 @@ def attempt(
     return Attempt(
         trial.name, contender.name, dict(contender.settings), seed, round(seconds, 1), scores
     )
+
+
+def attempts_of_seeds(
+    trial: Trial,
+    contender: Contender,
+    seeds: Sequence[int],
+    *,
+    weights: Path | None,
+    keep: Path,
+    device: str = "cpu",
+) -> list[Attempt]:
+    """An attempt for each seed, one thread each, below `keep` as seed0, seed1, ...
+
+    They share a cache, so that all but the first cost only sampling. Each is printed when done.
+
+    Raises:
+        RuntimeError: a command failed.
+    """
+    found = []
+    with tempfile.TemporaryDirectory(prefix="infusion-seeds-") as cache:
+        for seed in seeds:
+            done = attempt(
+                trial,
+                contender,
+                weights=weights,
+                threads=1,
+                keep=keep / f"seed{seed}",
+                seed=seed,
+                cache=Path(cache),
+                device=device,
+            )
+            print(json.dumps(done.described), flush=True)
+            found.append(done)
+    return found
 
 
 def scored(trial: Trial, frames: Path, *, weights: Path | None) -> dict[str, float]:

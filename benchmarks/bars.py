@@ -10,13 +10,14 @@ from matplotlib import pyplot as plt
 
 from benchmarks.attempt import FIGURES
 
-_LABELS = {
+LABELS = {
     "perceptual": "perceptual distance\n(less is better)",
     "swd3d": "patch distance swd3d\n(less is better)",
     "detail": "detail energy\n(1 is the truth's)",
     "motion": "motion energy\n(1 is the truth's)",
     "psnr_hole": "PSNR in the hole, dB\n(more is better)",
 }
+"""What a figure is called on a plot."""
 
 
 def draw_bars(tables: Mapping[str, Mapping[str, Mapping[str, float]]], file: Path) -> None:
@@ -48,7 +49,7 @@ def draw_bars(tables: Mapping[str, Mapping[str, Mapping[str, float]]], file: Pat
             if figure in {"detail", "motion"}:
                 axis.axhline(1.0, color="tab:green", linewidth=1)
             if column == 0:
-                axis.set_ylabel(_LABELS[figure], fontsize=8)
+                axis.set_ylabel(LABELS[figure], fontsize=8)
         axes[0, column].set_title(trial)
         axes[-1, column].set_xticks(
             range(len(fills)), list(fills), rotation=45, ha="right", fontsize=8

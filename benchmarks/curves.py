@@ -9,13 +9,9 @@ import matplotlib as mpl
 from matplotlib import pyplot as plt
 
 from benchmarks.attempt import Attempt
+from benchmarks.bars import LABELS
 
-_ROWS = (
-    ("perceptual", "perceptual distance\n(less is better)"),
-    ("swd3d", "patch distance swd3d\n(less is better)"),
-    ("detail", "detail energy\n(1 is the truth's)"),
-    ("motion", "motion energy\n(1 is the truth's)"),
-)
+_ROWS = ("perceptual", "swd3d", "detail", "motion")
 _COLOURS = {"draft": "tab:orange", "standard": "tab:orange", "paper": "tab:blue"}
 
 
@@ -35,7 +31,7 @@ def draw_curves(attempts: Sequence[Attempt], file: Path, *, where: str = "one th
         layout="constrained",
     )
     for column, trial in enumerate(trials):
-        for row, (name, label) in enumerate(_ROWS):
+        for row, name in enumerate(_ROWS):
             axis = axes[row, column]
             for contender in sorted({a.contender for a in attempts}):
                 points = sorted(
@@ -53,7 +49,7 @@ def draw_curves(attempts: Sequence[Attempt], file: Path, *, where: str = "one th
             if name in ("detail", "motion"):
                 axis.axhspan(0.6, 1.4, color="tab:green", alpha=0.08)
             if column == 0:
-                axis.set_ylabel(label)
+                axis.set_ylabel(LABELS[name])
         axes[0, column].set_title(trial)
         axes[-1, column].set_xlabel(f"minutes, wall, {where}")
     axes[0, 0].legend()

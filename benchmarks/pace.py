@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 
-from benchmarks.trial import HOLE, SIDE
-from benchmarks.waves import settle
-from infusion_engine.diffusion.denoise import build, initialise, precise
-from infusion_engine.diffusion.interval import intervals
-from infusion_engine.diffusion.pyramid import PyramidLevel
+from benchmarks.trial import SIDE
+from benchmarks.workbench import Workbench
 from infusion_engine.settings import Settings
-from infusion_engine.training.fit import fit_interval
-from infusion_engine.training.ground import lay_ground
-from infusion_engine.training.window import draw_window
 
 _CPU = torch.device("cpu")
 _STEPS = 3  # after one that sets everything up
@@ -36,41 +29,8 @@ class Pace:
 
 def paced(settings: Settings, frames: int, *, device: torch.device = _CPU) -> Pace:
     """Time a few real steps of `settings` on a trial's sizes, single level."""
-    torch.manual_seed(0)
-    hole = torch.zeros(1, frames, SIDE, SIDE)
-    hole[..., HOLE : 2 * HOLE, HOLE : 2 * HOLE] = 1.0
-    x_0 = torch.rand(3, frames, SIDE, SIDE) * (1.0 - hole)
-    level = PyramidLevel(x_0=x_0.to(device), hole=hole.to(device))
-    ground = lay_ground(level, 0, settings)
-    model = build(settings.network, channels=settings.channels).to(device)
-    initialise(model, 0)
-    interval = intervals(settings.intervals, settings.spacing)[0]
-    moments: list[float] = []
-
-    def heard(_step: int, _loss: float) -> None:
-        settle(device)
-        moments.append(time.perf_counter())
-
-    fit_interval(
-        model,
-        ground,
-        settings=replace(settings, steps_per_interval=_STEPS + 1),
-        interval=interval,
-        fit_seed=0,
-        carried={},
-        on_step=heard,
-    )
-    whole = replace(settings, window_frames=frames, crop_pixels=0, batch=1)
-    window = draw_window(ground, settings=whole, interval=interval, fit_seed=0, step=0)
-    evaluation = 0.0
-    for _ in range(2):  # the first also chooses kernels and takes memory
-        settle(device)
-        began = time.perf_counter()
-        with torch.no_grad(), precise(settings.precision, device):
-            model(window.x_t, window.conditioning, window.hole, window.hint, window.t)
-        settle(device)
-        evaluation = time.perf_counter() - began
-    return Pace((moments[-1] - moments[0]) / _STEPS, evaluation)
+    bench = Workbench(settings, (frames, SIDE, SIDE), device)
+    return Pace(bench.step_seconds(_STEPS), bench.evaluation_seconds(1))
 
 
 def within(settings: Settings, pace: Pace, seconds: float) -> Mapping[str, str]:

@@ -13,7 +13,6 @@ it as
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -24,7 +23,7 @@ from typing import Any
 import torch
 
 from benchmarks.abreast import abreast
-from benchmarks.attempt import Attempt, Contender, attempt, scored
+from benchmarks.attempt import Attempt, Contender, attempts_of_seeds, scored
 from benchmarks.averaging import average
 from benchmarks.bars import draw_bars
 from benchmarks.lineup import draw_lineup, middle_of
@@ -122,22 +121,9 @@ def filled(
 ) -> Fills:
     """The samples of one contender at one trial, and their mean."""
     folder = keep / trial.name / contender.name.replace(", ", "-").replace(" ", "-")
-    found = []
-    with tempfile.TemporaryDirectory(prefix="infusion-tables-") as cache:
-        for seed in range(samples):
-            found.append(
-                attempt(
-                    trial,
-                    contender,
-                    weights=weights,
-                    threads=1,
-                    keep=folder / f"seed{seed}",
-                    seed=seed,
-                    cache=Path(cache),
-                    device=device,
-                )
-            )
-            print(json.dumps(found[-1].described), flush=True)
+    found = attempts_of_seeds(
+        trial, contender, range(samples), weights=weights, keep=folder, device=device
+    )
     average([folder / f"seed{seed}" / "frames" for seed in range(samples)], folder / "mean")
     averaged = scored(trial, folder / "mean", weights=weights)
     return Fills(trial.name, contender, tuple(found), averaged, folder)

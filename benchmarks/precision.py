@@ -22,15 +22,14 @@ from typing import Any
 import torch
 
 from benchmarks.stamp import put, stamped
-from benchmarks.waves import settle, waves
+from benchmarks.waves import settle
+from benchmarks.workbench import Workbench
 from infusion_engine.device import choose_device
-from infusion_engine.diffusion.denoise import Model, build, initialise
-from infusion_engine.diffusion.interval import intervals
+from infusion_engine.diffusion.denoise import Model
 from infusion_engine.settings import PRESETS, Precision, Settings
-from infusion_engine.training.fit import fit_interval, normalise_weights, window_loss
-from infusion_engine.training.ground import lay_ground
+from infusion_engine.training.fit import normalise_weights, window_loss
 from infusion_engine.training.optimise import Optimisers
-from infusion_engine.training.window import Window, draw_window
+from infusion_engine.training.window import Window
 
 ROUNDS = 5
 """Turns of each precision; the median is told."""
@@ -38,7 +37,6 @@ CLIP = (8, 96, 96)
 """Frames, rows and columns of the clip that windows are cut from."""
 PUBLISHED_WINDOW = (4, 64, 64)
 """Frames, rows and columns of the published network's small window."""
-SEED = 0
 BUSY = 0.75
 """Load for each core before the run, above which the figures say more of others than of us."""
 
@@ -70,25 +68,13 @@ def forward_and_backward(settings: Settings, device: torch.device) -> Step:
 
 def _prepared(settings: Settings, device: torch.device) -> tuple[Model, Window]:
     """The network, after one step of a fit that measures its gauge, and one step's windows."""
-    ground = lay_ground(waves(CLIP, device), 0, settings)
-    model = build(settings.network, channels=settings.channels).to(device)
-    initialise(model, SEED)
-    interval = intervals(settings.intervals, settings.spacing)[-1]
-    fit_interval(
-        model,
-        ground,
-        settings=replace(settings, steps_per_interval=1),
-        interval=interval,
-        fit_seed=SEED,
-        carried={},
-        on_step=_unheard,
-    )
-    model.train()
-    window = draw_window(ground, settings=settings, interval=interval, fit_seed=SEED, step=0)
-    return model, window
+    bench = Workbench(settings, CLIP, device)
+    bench.fit(1, _unheard)
+    bench.model.train()
+    return bench.model, bench.window()
 
 
-def _unheard(_step: int, _loss: float) -> None:
+def _unheard(_step: int) -> None:
     """Progress that nobody follows."""
 
 

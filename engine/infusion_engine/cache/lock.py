@@ -43,7 +43,7 @@ def held(
             if not waiting:
                 waiting = True
                 on_wait()
-        except (OSError, NotImplementedError) as error:
+        except OSError as error:  # the filesystem has no locks, or this file cannot be opened
             on_no_lock(str(error))
             break
     try:
@@ -62,7 +62,7 @@ def is_held(path: Path) -> bool:
         lock.acquire(timeout=0)
     except filelock.Timeout:
         return True
-    except (OSError, NotImplementedError):
+    except OSError:
         return False
     lock.release()
     return False
@@ -77,7 +77,7 @@ def remove_unheld(path: Path) -> None:
     lock = filelock.FileLock(path, fallback_to_soft=False)
     try:
         lock.acquire(timeout=0)
-    except (filelock.Timeout, OSError, NotImplementedError):
+    except OSError:  # filelock.Timeout is one too
         return
     try:
         path.unlink(missing_ok=True)
