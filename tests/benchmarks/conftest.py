@@ -1,11 +1,15 @@
-"""Fixtures of the benchmarks' tests: one thread, whatever the machine has."""
+"""Fixtures of the benchmarks' tests: one thread, whatever the machine has, and a tiny suite."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import torch
+
+from benchmarks.proof import Asked
+from benchmarks.suite import PARTS
 
 
 @pytest.fixture(autouse=True)
@@ -15,3 +19,18 @@ def _one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture
+def asked(tmp_path: Path) -> Asked:
+    """All parts of a tiny suite, for which there is time, into the folder `told`."""
+    return Asked(
+        folder=tmp_path / "told",
+        clips=(),
+        weights=None,
+        device=torch.device("cpu"),
+        threads=1,
+        minutes=5.0,
+        parts=frozenset(PARTS),
+        tiny=True,
+    )
