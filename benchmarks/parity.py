@@ -15,21 +15,18 @@ from typing import Any
 
 import torch
 
-from benchmarks.waves import waves
-from infusion_engine.diffusion.denoise import Model, build, initialise, precise
-from infusion_engine.diffusion.interval import intervals
+from benchmarks.workbench import Workbench
+from infusion_engine.diffusion.denoise import Model, precise
 from infusion_engine.diffusion.residual import ResidualDenoiser
 from infusion_engine.settings import PRESETS, Precision, Settings
-from infusion_engine.training.fit import fit_interval, window_loss
-from infusion_engine.training.ground import Ground, lay_ground
-from infusion_engine.training.window import Window, draw_window
+from infusion_engine.training.fit import window_loss
+from infusion_engine.training.window import Window
 
 NAMES = ("draft", "standard")
 APART = 0.05
 """Root mean square difference of predictions, in the network's unit, that still is parity."""
 LOSSES = (0.9, 1.1)
 """Loss of the bfloat16 fit over that of the float32 fit that still is parity."""
-_SEED = 0
 
 
 @dataclass(frozen=True)
@@ -63,53 +60,35 @@ def parity(device: torch.device, depth: Depth) -> dict[str, Any]:
 
 def _of_preset(settings: Settings, device: torch.device, depth: Depth) -> dict[str, Any]:
     """The finest interval's figures: faint noise is where precision counts."""
-    both = {
-        precision: replace(settings, precision=precision, steps_per_interval=depth.steps)
+    fine, coarse = (
+        _fitted(replace(settings, precision=precision), device, depth)
         for precision in (Precision.FP32, Precision.BF16)
-    }
-    ground = lay_ground(waves(depth.clip, device), 0, settings)
-    interval = intervals(settings.intervals, settings.spacing)[-1]
-    unseen = [
-        draw_window(
-            ground, settings=settings, interval=interval, fit_seed=_SEED, step=depth.steps + more
-        )
-        for more in range(depth.unseen)
-    ]
-    models = {precision: _fitted(own, ground) for precision, own in both.items()}
-    losses = {
-        precision: statistics.mean(_loss(models[precision], window, own) for window in unseen)
-        for precision, own in both.items()
-    }
-    apart = _apart(models[Precision.FP32], unseen)
-    ratio = losses[Precision.BF16] / losses[Precision.FP32]
+    )
+    unseen = [fine.window(depth.steps + more) for more in range(depth.unseen)]
+    fine_loss, coarse_loss = (
+        statistics.mean(_loss(bench, window) for window in unseen) for bench in (fine, coarse)
+    )
+    apart = _apart(fine.model, unseen)
+    ratio = coarse_loss / fine_loss
     return {
         "predictions_apart": round(apart, 5),
-        "fp32_loss": round(losses[Precision.FP32], 5),
-        "bf16_loss": round(losses[Precision.BF16], 5),
+        "fp32_loss": round(fine_loss, 5),
+        "bf16_loss": round(coarse_loss, 5),
         "loss_ratio": round(ratio, 4),
         "holds": apart <= APART and LOSSES[0] <= ratio <= LOSSES[1],
     }
 
 
-def _fitted(settings: Settings, ground: Ground) -> Model:
-    """A network fitted to the finest interval."""
-    model = build(settings.network, channels=settings.channels).to(ground.x_0.device)
-    initialise(model, _SEED)
-    fit_interval(
-        model,
-        ground,
-        settings=settings,
-        interval=intervals(settings.intervals, settings.spacing)[-1],
-        fit_seed=_SEED,
-        carried={},
-        on_step=lambda _step, _loss: None,
-    )
-    return model
+def _fitted(settings: Settings, device: torch.device, depth: Depth) -> Workbench:
+    """A network fitted to the finest interval, on its workbench."""
+    bench = Workbench(settings, depth.clip, device)
+    bench.fit(depth.steps)
+    return bench
 
 
 @torch.no_grad()
-def _loss(model: Model, window: Window, settings: Settings) -> float:
-    return float(window_loss(model, window, settings))
+def _loss(bench: Workbench, window: Window) -> float:
+    return float(window_loss(bench.model, window, bench.settings))
 
 
 @torch.no_grad()

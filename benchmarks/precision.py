@@ -69,13 +69,9 @@ def forward_and_backward(settings: Settings, device: torch.device) -> Step:
 def _prepared(settings: Settings, device: torch.device) -> tuple[Model, Window]:
     """The network, after one step of a fit that measures its gauge, and one step's windows."""
     bench = Workbench(settings, CLIP, device)
-    bench.fit(1, _unheard)
+    bench.fit(1)
     bench.model.train()
     return bench.model, bench.window()
-
-
-def _unheard(_step: int) -> None:
-    """Progress that nobody follows."""
 
 
 def compared(a: Step, b: Step, device: torch.device) -> tuple[list[float], list[float]]:

@@ -1,4 +1,4 @@
-"""Workbench: real steps of a fit and real evaluations of a sample of one preset, each timed."""
+"""Workbench: real steps of a fit and real evaluations of a sample of one preset, and their time."""
 
 from __future__ import annotations
 
@@ -22,6 +22,10 @@ from infusion_engine.training.window import Window, draw_window
 SEED = 0
 
 
+def _unheard(_step: int) -> None:
+    """Progress that nobody follows."""
+
+
 class Workbench:
     """One preset's network and the clip it works on; every call works on from the last one's."""
 
@@ -39,13 +43,13 @@ class Workbench:
         """Voxels of one evaluation: all of the clip."""
         return self.ground.hole.numel()
 
-    def window(self) -> Window:
-        """The windows of a fit's first step."""
+    def window(self, step: int = 0) -> Window:
+        """The windows of one step of a fit, from 0; a fit of so many steps has not seen them."""
         return draw_window(
-            self.ground, settings=self.settings, interval=self.interval, fit_seed=SEED, step=0
+            self.ground, settings=self.settings, interval=self.interval, fit_seed=SEED, step=step
         )
 
-    def fit(self, steps: int, on_step: Callable[[int], None]) -> None:
+    def fit(self, steps: int, on_step: Callable[[int], None] = _unheard) -> None:
         """So many optimiser steps as a render takes them; `on_step` hears how many are done."""
 
         def heard(step: int, _loss: float) -> None:
