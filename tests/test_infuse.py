@@ -15,7 +15,8 @@ from infusion_engine.cache.entry import Kind
 from infusion_engine.cache.store import Store
 from infusion_engine.chain import Stage
 from infusion_engine.diffusion.hint import Hint
-from infusion_engine.diffusion.pyramid import PyramidLevel, without_detail
+from infusion_engine.diffusion.layout import halvings
+from infusion_engine.diffusion.pyramid import PyramidLevel, coarser, without_detail
 from infusion_engine.diffusion.schedule import alpha_bar
 from infusion_engine.infuse import Infusion, Source
 from infusion_engine.progress import Report
@@ -49,20 +50,21 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-def source(*, size: tuple[int, int] = (16, 16)) -> Source:
-    """A small clip with a hole; its digest is told, not computed."""
+def clip(*, size: tuple[int, int] = (16, 16)) -> PyramidLevel:
+    """A small clip with a hole."""
     generator = np.random.default_rng(0)
     hole = np.zeros((1, 3, *size), np.float32)
     hole[..., 5:11, 5:11] = 1.0
     x_0 = generator.uniform(-1, 1, (3, 3, *size)).astype(np.float32) * (1 - hole)
-    return Source(
-        x_0=torch.from_numpy(x_0),
-        hole=torch.from_numpy(hole),
-        lowest=(-1.0,) * 3,
-        highest=(1.0,) * 3,
-        clip="a" * 64,
-        encoding={"knee": 0.1},
-    )
+    return PyramidLevel(torch.from_numpy(x_0), torch.from_numpy(hole))
+
+
+def source(shot: PyramidLevel, settings: Settings) -> Source:
+    """The clip at as many sizes as the settings ask for; its digest is told, not computed."""
+    levels, pixels = [shot], int(shot.hole[0].sum((1, 2)).max())
+    for _ in range(halvings(pixels, settings.coarsest_hole_pixels)):
+        levels.insert(0, coarser(levels[0]))
+    return Source(levels=tuple(levels), clip="a" * 64, encoding={"knee": 0.1})
 
 
 def infusion(
@@ -70,12 +72,12 @@ def infusion(
     *,
     settings: Settings = TINY,
     seed: int = 0,
-    shot: Source | None = None,
+    shot: PyramidLevel | None = None,
     report: Report | None = None,
 ) -> Infusion:
     """A run on a cache."""
     return Infusion(
-        shot or source(),
+        source(shot or clip(), settings),
         settings,
         seed=seed,
         take=0,
@@ -94,13 +96,13 @@ def store(folder: Path) -> Store:
     return Store(folder, on_damage=damaged)
 
 
-def chain(settings: Settings = TINY, shot: Source | None = None) -> tuple[Stage, ...]:
+def chain(settings: Settings = TINY, shot: PyramidLevel | None = None) -> tuple[Stage, ...]:
     """The stages of a run."""
     return infusion(Path("nowhere"), settings=settings, shot=shot).stages
 
 
 def run(
-    folder: Path, *, settings: Settings = TINY, seed: int = 0, shot: Source | None = None
+    folder: Path, *, settings: Settings = TINY, seed: int = 0, shot: PyramidLevel | None = None
 ) -> tuple[np.ndarray, list[str]]:
     """(filled clip, outcome of each interval) of a whole run on a cache."""
     report = Telling()
@@ -132,7 +134,7 @@ class StoppedAfter(Exception):  # noqa: N818 - an event, no error of anyone's
 
 
 def stopped(
-    folder: Path, after: int, *, settings: Settings = TINY, shot: Source | None = None
+    folder: Path, after: int, *, settings: Settings = TINY, shot: PyramidLevel | None = None
 ) -> None:
     """A run that ends in the first step of interval `after`."""
 
@@ -152,7 +154,7 @@ def samples(folder: Path, settings: Settings = TINY) -> list[int]:
 
 
 def kept_sample(
-    folder: Path, index: int, *, settings: Settings = TINY, shot: Source | None = None
+    folder: Path, index: int, *, settings: Settings = TINY, shot: PyramidLevel | None = None
 ) -> np.ndarray:
     """The sample of a stage as a run that ends after it leaves it."""
     stopped(folder, index + 1, settings=settings, shot=shot)
@@ -186,7 +188,7 @@ def test_known_voxels_come_out_as_they_went_in(tmp_path: Path, settings: Setting
     No size of a level or of a sampled box is one that a network cannot take.
     """
     settings = replace(settings, detail_steps_per_interval=2, detail_sampling_steps=2)
-    shot = source(size=(18, 21))
+    shot = clip(size=(18, 21))
     filled, outcomes = run(tmp_path, settings=settings, shot=shot)
     known = np.broadcast_to(shot.hole.numpy() == 0, filled.shape)
     assert np.array_equal(filled[known], shot.x_0.numpy()[known])
@@ -283,15 +285,13 @@ def test_a_finer_level_adds_detail_to_the_coarser(tmp_path: Path) -> None:
     """Where the plate has next to no detail, the fill is the coarser level's, enlarged."""
     y, x = np.mgrid[0:40, 0:48] / 9.0
     waves = np.stack([np.sin(x + c) * np.cos(y - c) for c in range(9)]).astype(np.float32)
-    shot = source(size=(40, 48))
-    clip = torch.from_numpy(waves.reshape(3, 3, 40, 48)) * (1 - shot.hole)
-    shot = replace(shot, x_0=clip)
+    shot = clip(size=(40, 48))
+    shot = replace(shot, x_0=torch.from_numpy(waves.reshape(3, 3, 40, 48)) * (1 - shot.hole))
     settings = replace(TINY, margin_pixels=99, learning_rate=1e-6)
     coarse = kept_sample(tmp_path, 1, settings=settings, shot=shot)
     assert coarse.shape == (3, 3, 20, 24)
     filled, _ = run(tmp_path, settings=settings, shot=shot)
-    level = PyramidLevel(shot.x_0, shot.hole)
-    enlarged = without_detail(torch.from_numpy(coarse), level).numpy()
+    enlarged = without_detail(torch.from_numpy(coarse), shot).numpy()
     hole = np.broadcast_to(shot.hole.numpy() > 0, filled.shape)
     added = (filled - enlarged)[hole]
     assert 0.0 < added.std() < 0.2 * enlarged[hole].std()
@@ -311,7 +311,7 @@ def test_a_finer_level_s_fit_goes_on_from_the_coarser_one_s(tmp_path: Path) -> N
 
 def test_what_is_kept_between_intervals_is_at_the_next_one_s_noise_level(tmp_path: Path) -> None:
     """A sample is x_t where the next interval begins, its known voxels noisy like all others."""
-    sample, shot = kept_sample(tmp_path, 0, settings=FLAT), source()
+    sample, shot = kept_sample(tmp_path, 0, settings=FLAT), clip()
     a = alpha_bar(chain(FLAT)[0].then)
     rest = sample - a**0.5 * shot.x_0.numpy()
     known = np.broadcast_to(shot.hole.numpy() == 0, rest.shape)
@@ -321,7 +321,7 @@ def test_what_is_kept_between_intervals_is_at_the_next_one_s_noise_level(tmp_pat
 
 def test_a_finer_level_s_samples_are_in_its_own_unit(tmp_path: Path) -> None:
     """Of x_0 over the unit, with the noise of the next interval; the result is encoded again."""
-    sample, shot = kept_sample(tmp_path, 2), source()
+    sample, shot = kept_sample(tmp_path, 2), clip()
     unit = infusion(tmp_path).grounds[1].unit
     assert unit > 2.0
     a = alpha_bar(chain()[2].then)
@@ -331,13 +331,13 @@ def test_a_finer_level_s_samples_are_in_its_own_unit(tmp_path: Path) -> None:
     assert rest[known].var() == pytest.approx(1 - a, rel=4 * (2 / count) ** 0.5)
 
 
-def still_shot() -> Source:
+def still_shot() -> PyramidLevel:
     """A plate of grain that stands still, of which a matte that moves uncovers all."""
     generator, hole = np.random.default_rng(0), torch.zeros(1, 8, 24, 40)
     for t in range(8):
         hole[:, t, 8:15, 4 * t : 4 * t + 7] = 1.0
     plate = torch.from_numpy(generator.uniform(-1, 1, (3, 1, 24, 40)).astype(np.float32))
-    return replace(source(), x_0=plate * (1 - hole), hole=hole)
+    return PyramidLevel(plate * (1 - hole), hole)
 
 
 @pytest.mark.parametrize("settings", [FLAT, TINY], ids=["one level", "two levels"])
@@ -371,7 +371,7 @@ WIDE = (40, 48)  # (height, width) of a clip that is larger than its hole and a 
 
 def test_only_the_hole_and_a_margin_are_sampled(tmp_path: Path) -> None:
     """All else comes out as it went in."""
-    settings, shot = replace(FLAT, margin_pixels=4), source(size=WIDE)
+    settings, shot = replace(FLAT, margin_pixels=4), clip(size=WIDE)
     assert kept_sample(tmp_path, 0, settings=settings, shot=shot).shape == (3, 3, 14, 14)
     filled, _ = run(tmp_path, settings=settings, shot=shot)
     known = np.broadcast_to(shot.hole.numpy() == 0, filled.shape)
@@ -381,7 +381,7 @@ def test_only_the_hole_and_a_margin_are_sampled(tmp_path: Path) -> None:
 
 def test_the_margin_is_counted_in_each_level_s_own_pixels(tmp_path: Path) -> None:
     """Two around a hole of six, and two around the four that it has at half the size."""
-    settings, shot = replace(TINY, margin_pixels=2), source(size=WIDE)
+    settings, shot = replace(TINY, margin_pixels=2), clip(size=WIDE)
     for index, side in enumerate((8, 8, 10)):
         found = kept_sample(tmp_path, index, settings=settings, shot=shot)
         assert found.shape == (3, 3, side, side)
@@ -389,7 +389,7 @@ def test_the_margin_is_counted_in_each_level_s_own_pixels(tmp_path: Path) -> Non
 
 def test_a_box_has_the_noise_of_its_place(tmp_path: Path) -> None:
     """Known voxels of a sample are as noisy in a box as they are in the whole clip."""
-    shot = source(size=WIDE)
+    shot = clip(size=WIDE)
     shot = replace(shot, hole=shot.hole.roll((9, 13), (-2, -1)), x_0=shot.x_0 * 0)
     boxed, whole = replace(FLAT, margin_pixels=4), replace(FLAT, margin_pixels=99)
     small = kept_sample(tmp_path / "box", 0, settings=boxed, shot=shot)

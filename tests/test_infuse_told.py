@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from infusion_engine.cache.store import Store
+from infusion_engine.diffusion.pyramid import PyramidLevel, coarser
 from infusion_engine.infuse import Infusion, Source
 from infusion_engine.progress import Report
 from infusion_engine.review.interval_done import IntervalDone
@@ -36,11 +37,9 @@ def _run(folder: Path, told: list[IntervalDone] | None) -> np.ndarray:
     hole = np.zeros((1, 3, 16, 16), np.float32)
     hole[..., 5:11, 5:11] = 1.0
     x_0 = generator.uniform(-1, 1, (3, 3, 16, 16)).astype(np.float32) * (1 - hole)
+    finest = PyramidLevel(torch.from_numpy(x_0), torch.from_numpy(hole))
     source = Source(
-        x_0=torch.from_numpy(x_0),
-        hole=torch.from_numpy(hole),
-        lowest=(-1.0,) * 3,
-        highest=(1.0,) * 3,
+        levels=(coarser(finest), finest),
         clip="a" * 64,
         encoding={"knee": 0.1},
     )

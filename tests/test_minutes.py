@@ -14,6 +14,7 @@ from PIL import Image
 from infusion_engine.cache.entry import Kind
 from infusion_engine.cache.store import Store
 from infusion_engine.errors import Cancelled
+from infusion_engine.diffusion.pyramid import PyramidLevel, coarser
 from infusion_engine.infuse import Infusion, Source
 from infusion_engine.minutes import budgeted
 from infusion_engine.plan import Plan, prepare
@@ -117,8 +118,8 @@ def source(clip: str = "a" * 64) -> Source:
     hole = np.zeros((1, 3, 16, 16), np.float32)
     hole[..., 5:11, 5:11] = 1.0
     x_0 = np.random.default_rng(0).uniform(-1, 1, (3, 3, 16, 16)).astype(np.float32) * (1 - hole)
-    ends = (-1.0,) * 3, (1.0,) * 3
-    return Source(torch.from_numpy(x_0), torch.from_numpy(hole), *ends, clip, {"knee": 0.1})
+    finest = PyramidLevel(torch.from_numpy(x_0), torch.from_numpy(hole))
+    return Source((coarser(finest), finest), clip, {"knee": 0.1})
 
 
 def resolved(

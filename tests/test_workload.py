@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from infusion_engine.chain import Named, Stage, stages
-from infusion_engine.diffusion.pyramid import levels
+from infusion_engine.diffusion.pyramid import PyramidLevel, coarser
 from infusion_engine.diffusion.schedule import T
 from infusion_engine.progress import Report
 from infusion_engine.settings import PRESETS
@@ -14,7 +14,8 @@ from infusion_engine.workload import Workload
 
 HOLE = torch.zeros(1, 3, 16, 16)
 HOLE[..., 5:11, 5:11] = 1.0
-SIZES = levels(torch.zeros(3, 3, 16, 16), HOLE, coarsest_hole_pixels=5)
+CLIP = PyramidLevel(torch.zeros(3, 3, 16, 16), HOLE)
+SIZES = (coarser(CLIP), CLIP)
 PLACES = [(slice(0, 8), slice(0, 8)), (slice(0, 16), slice(0, 16))]
 CHAIN: tuple[Stage, ...] = stages(
     Named("a" * 64, {}, (T, 500), (1.0, 0.5), seed=0, take=0), PRESETS["draft"]

@@ -23,7 +23,12 @@ from infusion_engine.diffusion.hint import Hint, bare, coarsest_hint, detail_hin
 from infusion_engine.diffusion.interval import top_timestep
 from infusion_engine.diffusion.memory import remembered
 from infusion_engine.diffusion.place import sampled_place
-from infusion_engine.diffusion.pyramid import levels, without_detail
+from infusion_engine.diffusion.pyramid import (
+    PyramidLevel,
+    beneath,
+    known_range,
+    without_detail,
+)
 from infusion_engine.diffusion.sample import NoiseSource, Scene, noised, sample_interval
 from infusion_engine.diffusion.schedule import T
 from infusion_engine.machine import made_with
@@ -39,14 +44,8 @@ from infusion_engine.workload import Workload
 class Source:
     """What the chain works on."""
 
-    x_0: Tensor
-    """(3, T, H, W) encoded clip on the device, 0 where it is not known."""
-    hole: Tensor
-    """(1, T, H, W), 1 = missing."""
-    lowest: tuple[float, ...]
-    """Smallest known encoded value of each channel."""
-    highest: tuple[float, ...]
-    """Largest known encoded value of each channel."""
+    levels: tuple[PyramidLevel, ...]
+    """The encoded clip at every size, coarsest first, on the device; the finest is what is filled."""
     clip: str
     """Digest of the known pixels and the matte."""
     encoding: Mapping[str, object]
@@ -74,9 +73,8 @@ class Infusion:
         self.report = report
         self.on_interval = on_interval
         self.take = take
-        self.levels = levels(
-            source.x_0, source.hole, coarsest_hole_pixels=settings.coarsest_hole_pixels
-        )
+        self.levels = source.levels
+        self.range = known_range(source.levels[-1])
         self.grounds = [lay_ground(one, i, settings) for i, one in enumerate(self.levels)]
         self.named = Named(
             clip=source.clip,
@@ -88,10 +86,11 @@ class Infusion:
         )
         self.places = [sampled_place(one.hole, settings) for one in self.levels]
         self.model: Model = build(settings.network, channels=settings.channels)
-        self.model.to(source.x_0.device)
+        self.device = source.levels[-1].x_0.device
+        self.model.to(self.device)
         self._loaded = -1  # index of the stage whose fit the model holds
         self._carried: Mapping[str, Tensor] = {}
-        self._machine = made_with(source.x_0.device, threads)
+        self._machine = made_with(self.device, threads)
         self.begin(seed)
 
     def begin(self, seed: int, *, number: int = 1, count: int = 1) -> None:
@@ -109,7 +108,7 @@ class Infusion:
         return tuple(key for s in self.stages for key in (s.fit.key, s.sample.key))
 
     def run(self) -> np.ndarray:
-        """The filled clip, (3, T, H, W) float32 encoded; known voxels as they were.
+        """The finest level's clip, filled: (3, T, H, W) float32, encoded; known voxels as they were.
 
         Raises:
             StorageError: the cache cannot be written.
@@ -141,11 +140,18 @@ class Infusion:
         return -1, None
 
     def _coarse(self, index: int) -> Tensor | None:
-        """The coarser level's filled clip that stage `index` adds detail to, if it is at hand."""
+        """The coarser level's filled clip that stage `index` adds detail to, if it is at hand.
+
+        As much of it as lies beneath the finer level's part.
+        """
         level = self.stages[index].level - 1
         last = max(i for i, stage in enumerate(self.stages) if stage.level == level)
         entry = self.store.load(Kind.SAMPLE, self.stages[last].sample.key)
-        return None if entry is None else self._whole(level, self._on_device(entry.tensors["x"]))
+        if entry is None:
+            return None
+        filled = self._whole(level, self._on_device(entry.tensors["x"]))
+        rows, columns = beneath(self.levels[level + 1].part, self.levels[level].part)
+        return filled[..., rows, columns]
 
     def _whole(self, level: int, x: Tensor) -> Tensor:
         """(3, T, H, W): a level's clip with the sampled place put in."""
@@ -282,10 +288,10 @@ class Infusion:
         return Scene(
             x_0=x_0[there],
             hole=level.hole[there],
-            lowest=tuple(value / unit for value in self.source.lowest),
-            highest=tuple(value / unit for value in self.source.highest),
+            lowest=tuple(value / unit for value in self.range[0]),
+            highest=tuple(value / unit for value in self.range[1]),
             hint=Hint(**{f.name: getattr(hint, f.name)[there] for f in fields(Hint)}),
-            corner=(rows.start, columns.start),
+            corner=(level.corner[0] + rows.start, level.corner[1] + columns.start),
         )
 
     def _hint(self, index: int, x_0: Tensor) -> Hint:
@@ -307,7 +313,7 @@ class Infusion:
         return detail_hint(x_0[None], coarse[None], level.hole[None], memory)
 
     def _on_device(self, array: np.ndarray) -> Tensor:
-        return torch.from_numpy(array).to(self.source.x_0.device)
+        return torch.from_numpy(array).to(self.device)
 
     def _tell(self, index: int, outcome: str, loss: float | None) -> None:
         """Report an interval once."""
@@ -336,7 +342,7 @@ class Infusion:
             sample_key=stage.sample.key,
             seconds=seconds,
             predicted=None if x_0 is None else self._whole(stage.level, x_0),
-            sizes=tuple(level.size for level in self.levels),
+            parts=tuple(level.part for level in self.levels),
         )
         self.on_interval(done)
 

@@ -45,7 +45,7 @@ def budgeted(plan: Plan, source: Source, store: Store, report: Report) -> tuple[
         clip=source.clip,
         settings=described(plan.settings),
         minutes=float(minutes),
-        device=source.x_0.device.type,
+        device=source.levels[-1].x_0.device.type,
         threads=plan.threads,
     )
     key = identity.key

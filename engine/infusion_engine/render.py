@@ -14,12 +14,14 @@ import torch
 from infusion_engine.cache.key import ClipDigest
 from infusion_engine.cache.store import Store
 from infusion_engine.device import choose_device, device_errors
+from infusion_engine.diffusion.halving import Halving
+from infusion_engine.diffusion.layout import lay_out
 from infusion_engine.infuse import Infusion, Source
 from infusion_engine.machine import made_with
-from infusion_engine.media.clip import encode_clip
 from infusion_engine.media.encoding import Encoding
 from infusion_engine.media.layer import Fill, write_frame
-from infusion_engine.media.region import Region, choose_region
+from infusion_engine.media.read_frames import read_frames
+from infusion_engine.media.region import Region
 from infusion_engine.media.shot import holds_layer
 from infusion_engine.media.survey import Survey, survey
 from infusion_engine.minutes import budgeted
@@ -139,14 +141,17 @@ def _fill(
     torch.set_num_threads(plan.threads)
     device = choose_device(plan.job.device)
     onlooker.machine(made_with(device, plan.threads))
-    region = choose_region(found.hole, plan.shot.canvas, plan.settings)
+    layout = lay_out(found.hole, found.hole_pixels, plan.shot.canvas, plan.settings)
+    region = layout.finest
     onlooker.phase("reading")
     digest = ClipDigest()
-    clip = encode_clip(
+    halving = Halving(len(plan.shot.frames_read), layout.parts)
+    read_frames(
         plan.shot,
-        region,
+        layout.region,
         encoding,
         on_bits=digest.add_frame,
+        on_clip=halving.add,
         on_frame=_telling(report, "reading"),
     )
 
@@ -160,10 +165,7 @@ def _fill(
     onlooker.phase("inpainting")
     with _store(plan, report) as store, device_errors(device):
         source = Source(
-            x_0=torch.from_numpy(clip.x_0).to(device),
-            hole=torch.from_numpy(clip.hole).to(device),
-            lowest=clip.lowest,
-            highest=clip.highest,
+            levels=halving.levels(device),
             clip=digest.hexdigest(),
             encoding=encoding.described(),
         )

@@ -68,8 +68,8 @@ def _evaluation_seconds(infusion: Infusion, stage: Stage) -> float:
     scene = Scene(
         x_0=x_0,
         hole=level.hole[:, :, rows, columns],
-        lowest=infusion.source.lowest,
-        highest=infusion.source.highest,
+        lowest=infusion.range[0],
+        highest=infusion.range[1],
         hint=bare(x_0[None]),  # of the right size, which is all that time depends on
     )
     watch = _Watch(infusion)
@@ -96,7 +96,7 @@ class _Watch:
 
     def __init__(self, infusion: Infusion) -> None:
         self._report = infusion.report
-        self._device = infusion.source.x_0.device
+        self._device = infusion.device
         self._first: float | None = None
         self._last = 0.0
         self._steps = 0

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 import pytest
 import torch
 from hypothesis import given
@@ -12,11 +10,12 @@ from torch import Tensor
 
 from infusion_engine.diffusion.pyramid import (
     PyramidLevel,
+    beneath,
     coarser,
     detail_spread,
     doubled,
     halved,
-    levels,
+    known_range,
     without_detail,
 )
 
@@ -99,45 +98,35 @@ def test_known_coarse_pixels_hold_known_values_alone(level: PyramidLevel) -> Non
     assert torch.equal(clean.x_0[known], halved(level.x_0)[known])
 
 
-@pytest.mark.parametrize(
-    ("side", "asked", "count"),
-    [(32, 0, 1), (32, 32, 1), (32, 31, 2), (32, 16, 2), (32, 15, 3), (32, 8, 3), (5, 32, 1)],
-)
-def test_halving_stops_when_the_hole_is_small_enough(side: int, asked: int, count: int) -> None:
-    """No wider than asked for in the frame that misses most; 0 works at one size."""
-    hole = square(side, frames=9)
-    x_0 = torch.randn(3, 9, 64, 64) * (1 - hole)
-    found = levels(x_0, hole, coarsest_hole_pixels=asked)
-    assert [level.size for level in found] == [(64 >> i, 64 >> i) for i in reversed(range(count))]
+def test_the_range_is_that_of_each_channel_s_known_values() -> None:
+    """Highlights are within it, and nothing of the hole: predicted x_0 may reach them, no more."""
+    hole = square(5, size=12)
+    x_0 = torch.rand(3, 2, 12, 12)
+    x_0[:, 0, 0, 0] = torch.tensor([9.0, -4.0, 0.5])
+    x_0 = torch.where(hole > 0, -77.0, x_0)
+    lowest, highest = known_range(PyramidLevel(x_0, hole))
+    known = x_0[:, hole[0] == 0]
+    assert lowest == tuple(known.amin(1).tolist())
+    assert highest == tuple(known.amax(1).tolist())
+    assert (highest[0], lowest[1]) == (9.0, -4.0)
+    assert min(lowest) > -77.0
 
 
-def test_each_level_is_the_next_one_s_half() -> None:
-    """Coarsest first, and the finest is the clip itself."""
-    torch.manual_seed(0)
-    hole = square(23, size=61)
-    x_0 = torch.randn(3, 2, 61, 61) * (1 - hole)
-    found = levels(x_0, hole, coarsest_hole_pixels=8)
-    assert len(found) == 3
-    assert torch.equal(found[-1].x_0, x_0)
-    assert torch.equal(found[-1].hole, hole)
-    for small, large in pairwise(found):
-        assert torch.equal(small.x_0, coarser(large).x_0)
-        assert torch.equal(small.hole, coarser(large).hole)
+def test_without_a_known_voxel_the_range_is_the_encoding_s() -> None:
+    """There has to be something to clip at."""
+    nothing = PyramidLevel(torch.zeros(3, 1, 4, 4), torch.ones(1, 1, 4, 4))
+    assert known_range(nothing) == ((-1.0,) * 3, (1.0,) * 3)
 
 
-def test_a_clip_without_a_hole_is_not_halved() -> None:
-    """There is no layout to settle."""
-    nothing = torch.zeros(1, 2, 64, 64)
-    assert len(levels(torch.randn(3, 2, 64, 64), nothing, coarsest_hole_pixels=1)) == 1
-
-
-def test_halving_stops_where_too_little_would_be_known() -> None:
-    """Specks that would grow to cover all but a tenth of the coarser level are left as they are."""
-    hole = torch.zeros(1, 1, 64, 64)
-    hole[..., ::4, ::4] = 1.0  # the whole of a level two halvings down, a quarter of one
-    x_0 = torch.ones(3, 1, 64, 64) * (1 - hole)
-    found = levels(x_0, hole, coarsest_hole_pixels=1)
-    assert [float(level.hole.mean()) for level in found] == [0.25, 1 / 16]
+def test_beneath_a_part_lies_what_its_halving_makes() -> None:
+    """Cut out of the coarser part it is the finer part's own halving, up to an odd edge."""
+    torch.manual_seed(2)
+    whole = PyramidLevel(torch.randn(3, 2, 23, 31), torch.zeros(1, 2, 23, 31))
+    small = coarser(whole)
+    kept = PyramidLevel(small.x_0[..., 1:, 2:], small.hole[..., 1:, 2:], (1, 2))
+    fine = PyramidLevel(whole.x_0[..., 6:, 8:20], whole.hole[..., 6:, 8:20], (6, 8))
+    rows, columns = beneath(fine.part, kept.part)
+    assert torch.equal(kept.x_0[..., rows, columns], coarser(fine).x_0)
 
 
 def test_detail_is_added_to_the_fill_in_the_hole_and_to_the_plate_s_means_outside() -> None:

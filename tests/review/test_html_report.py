@@ -52,7 +52,7 @@ def _done(index: int, *, sample_key: str = "a" * 64) -> IntervalDone:
         sample_key=sample_key,
         seconds=1.0,
         predicted=torch.zeros(3, 5, 8, 8),
-        sizes=((8, 8),),
+        parts=(Box(0, 0, 8, 8),),
     )
 
 

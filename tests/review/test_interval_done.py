@@ -11,6 +11,7 @@ import torch
 
 from infusion_engine.cache.entry import Kind, Tensors
 from infusion_engine.cache.store import Store
+from infusion_engine.media.box import Box
 from infusion_engine.review.interval_done import FitNote, IntervalDone, noted, thinned
 
 KEY = "a" * 64
@@ -28,7 +29,7 @@ def _done(predicted: torch.Tensor | None, *, level: int) -> IntervalDone:
         sample_key=KEY,
         seconds=None,
         predicted=predicted,
-        sizes=((3, 4), (5, 7), (10, 13)),
+        parts=tuple(Box(0, 0, width, height) for height, width in ((3, 4), (5, 7), (10, 13))),
     )
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from infusion_engine.diffusion.hint import Hint, coarsest_hint, detail_hint
 from infusion_engine.diffusion.interval import Interval, intervals
 from infusion_engine.diffusion.memory import remembered
-from infusion_engine.diffusion.pyramid import PyramidLevel, levels
+from infusion_engine.diffusion.pyramid import PyramidLevel, coarser
 from infusion_engine.diffusion.schedule import alpha_bar
 from infusion_engine.settings import PRESETS, Objective, Settings, Spacing
 from infusion_engine.training.ground import Ground, lay_ground
@@ -226,10 +226,9 @@ def test_a_plate_of_twice_the_contrast_gives_a_finer_level_the_same_windows() ->
 def test_nothing_under_the_matte_has_a_say(extreme: float) -> None:
     """Whatever stands there, every level's ground and windows have the same bits."""
     poisoned = torch.where(matte() == 1.0, extreme, clip())
-    sizes = levels(clip(), matte(), coarsest_hole_pixels=5)
-    same_sizes = levels(poisoned, matte(), coarsest_hole_pixels=5)
-    assert len(sizes) == len(same_sizes) == 2
-    for index, (clean, dirty) in enumerate(zip(sizes, same_sizes, strict=True)):
+    fine, wild = PyramidLevel(clip(), matte()), PyramidLevel(poisoned, matte())
+    both = ((coarser(fine), coarser(wild)), (fine, wild))
+    for index, (clean, dirty) in enumerate(both):
         grounds = lay_ground(clean, index, DRAFT), lay_ground(dirty, index, DRAFT)
         for step in range(6):
             assert same(draw(DRAFT, grounds[0], step=step), draw(DRAFT, grounds[1], step=step))

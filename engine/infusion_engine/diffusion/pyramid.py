@@ -14,8 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-_LEAST_KNOWN = 0.1
-"""Share of a level's voxels that must be known: there has to be something to learn from."""
+from infusion_engine.media.box import Box
 
 
 @dataclass(frozen=True)
@@ -26,6 +25,14 @@ class PyramidLevel:
     """(3, T, H, W) encoded clip, 0 where it is not known."""
     hole: Tensor
     """(1, T, H, W), 1 = missing."""
+    corner: tuple[int, int] = (0, 0)
+    """(row, column) of its first pixel on the grid of its size: a level keeps a part of it."""
+
+    @property
+    def part(self) -> Box:
+        """The part of its grid that the level keeps, in its own pixels."""
+        (top, left), (height, width) = self.corner, self.size
+        return Box(left, top, left + width, top + height)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -54,30 +61,21 @@ def coarser(level: PyramidLevel) -> PyramidLevel:
     return PyramidLevel(x_0=halved(level.x_0) * (1.0 - hole), hole=hole)
 
 
-def levels(x_0: Tensor, hole: Tensor, *, coarsest_hole_pixels: int) -> tuple[PyramidLevel, ...]:
-    """The clip and its halvings, coarsest first.
+def known_range(level: PyramidLevel) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """(smallest, largest) known value of each channel; -1 and 1 where nothing is known."""
+    seen = level.x_0[:, level.hole[0] == 0.0]  # (3, N)
+    if seen.numel() == 0:
+        return (-1.0,) * len(seen), (1.0,) * len(seen)
+    return tuple(seen.amin(1).tolist()), tuple(seen.amax(1).tolist())
 
-    Halving goes on until the largest hole of any frame is no wider than asked for, or too little
-    would be known.
 
-    Args:
-        x_0: (3, T, H, W) encoded clip, 0 where it is not known.
-        hole: (1, T, H, W), 1 = missing.
-        coarsest_hole_pixels: side of the square that has as many pixels as the largest hole;
-            0 for a single level.
+def beneath(finer: Box, coarser: Box) -> tuple[slice, slice]:
+    """(rows, columns) of the coarser level's part that lie beneath the finer level's part.
+
+    The finer part's corner is even, and the coarser part holds all that lies beneath it.
     """
-    found = [PyramidLevel(x_0=x_0, hole=hole)]
-    while coarsest_hole_pixels and _side(found[0].hole) > coarsest_hole_pixels:
-        next_level = coarser(found[0])
-        if float(next_level.hole.mean()) > 1.0 - _LEAST_KNOWN:
-            break
-        found.insert(0, next_level)
-    return tuple(found)
-
-
-def _side(hole: Tensor) -> float:
-    """Square root of the number of missing pixels in the frame that misses most."""
-    return math.sqrt(float(hole[0].sum((1, 2)).max()))
+    under = Box(finer.x0 // 2, finer.y0 // 2, -(-finer.x1 // 2), -(-finer.y1 // 2))
+    return under.slices(coarser)
 
 
 def without_detail(coarse: Tensor, level: PyramidLevel) -> Tensor:

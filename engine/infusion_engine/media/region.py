@@ -36,6 +36,21 @@ class Region:
         """True when nothing is resized."""
         return (self.width, self.height) == (self.box.width, self.box.height)
 
+    def within(self, part: Box) -> Region:
+        """The region of a part, given in pixels of this one.
+
+        Raises:
+            ValueError: this region is reduced, and the part is not all of it.
+        """
+        part = part.intersection(Box(0, 0, self.width, self.height))  # without padding
+        if (part.width, part.height) == (self.width, self.height):
+            return self
+        if not self.is_native:
+            raise ValueError("a part of a reduced region has no whole pixels of the plate")
+        x, y = self.box.x0, self.box.y0
+        box = Box(x + part.x0, y + part.y0, x + part.x1, y + part.y1)
+        return Region(box, box.width, box.height)
+
     @cached_property
     def _shrink(self) -> tuple[np.ndarray, np.ndarray]:
         """(rows, columns): area weights, (height, box height) and (width, box width)."""
@@ -92,6 +107,12 @@ def choose_region(hole: Box, canvas: Box, settings: Settings) -> Region:
             break
         scale = fitting
     return Region(box, *_reduced(box, scale, most))
+
+
+def surroundings(hole: Box, canvas: Box, pixels: int) -> Region:
+    """The hole and `pixels` of plate on each side, at native size."""
+    box = _rounded(hole.grown(pixels), canvas, multiple=ALIGNMENT)
+    return Region(box, box.width, box.height)
 
 
 def _reduced(box: Box, scale: float, most: int) -> tuple[int, int]:

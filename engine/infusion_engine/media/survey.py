@@ -22,6 +22,8 @@ class Survey:
     """Tightest box around the hole of each frame read; empty where the matte is."""
     encoding: Encoding | None
     """The encoding that suits the known pixels; None when there is no hole anywhere."""
+    hole_pixels: int
+    """How many pixels the hole has in the frame where it is largest."""
 
     @property
     def hole(self) -> Box:
@@ -43,18 +45,20 @@ def survey(shot: Shot, *, on_frame: Callable[[int, int], None]) -> Survey:
     """
     holes: dict[int, Box] = {}
     values: list[np.ndarray] = []
-    known_pixels = 0
+    known_pixels = hole_pixels = 0
     for done, frame in enumerate(shot.frames_read, start=1):
         hole = shot.read_matte(frame) > 0.0  # (H, W)
         plate = shot.read_plate(frame)
         known = plate.valid & ~hole
         holes[frame] = Box.around(hole, shot.canvas)
+        hole_pixels = max(hole_pixels, int(hole.sum()))
         count = int(known.sum())
         known_pixels += count
         stride = max(1, count // _VALUES_PER_FRAME)
         values.append(plate.pixels[known][::stride].copy())  # a view would keep the whole frame
         on_frame(done, len(shot.frames_read))
     if all(box.is_empty for box in holes.values()):
-        return Survey(holes=holes, encoding=None)
+        return Survey(holes=holes, encoding=None, hole_pixels=0)
     check_something_known(shot, known_pixels)
-    return Survey(holes=holes, encoding=choose_encoding(np.concatenate(values), shot.transfer))
+    encoding = choose_encoding(np.concatenate(values), shot.transfer)
+    return Survey(holes=holes, encoding=encoding, hole_pixels=hole_pixels)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -12,7 +13,8 @@ from torch import Tensor
 
 from infusion_engine.cache.entry import Kind, read_record
 from infusion_engine.cache.store import Store
-from infusion_engine.diffusion.pyramid import doubled
+from infusion_engine.diffusion.pyramid import beneath, doubled
+from infusion_engine.media.box import Box
 
 _MOST_LOSSES = 120
 """Points of a fit's loss that are worth keeping: more cannot be told apart in a plot."""
@@ -53,11 +55,12 @@ class IntervalDone:
     predicted: Tensor | None
     """(3, T, h, w) encoded clip at its level, its hole filled with the last predicted x_0; None
     where an earlier run drew the sample and this is not the last interval of a level."""
-    sizes: tuple[tuple[int, int], ...]
-    """(height, width) of every level, coarsest first; the last is the clip's."""
+    parts: tuple[Box, ...]
+    """What every level keeps of its grid, coarsest first; the last is what is filled."""
 
     def frame(self, index: int) -> npt.NDArray[np.float32]:
-        """Frame `index` of `predicted`, enlarged to the clip's size: (3, H, W) encoded float32.
+        """Frame `index` of `predicted`, of what is filled, enlarged to its size: (3, H, W)
+        encoded float32.
 
         Raises:
             ValueError: nothing was predicted.
@@ -65,8 +68,9 @@ class IntervalDone:
         if self.predicted is None:
             raise ValueError("the sample of this interval was not drawn by this run")
         picture = self.predicted[:, index : index + 1]
-        for size in self.sizes[self.level + 1 :]:
-            picture = doubled(picture, size)
+        for coarse, fine in pairwise(self.parts[self.level :]):
+            rows, columns = beneath(fine, coarse)
+            picture = doubled(picture[..., rows, columns], (fine.height, fine.width))
         return np.asarray(picture[:, 0].cpu().numpy())
 
 

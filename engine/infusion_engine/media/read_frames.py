@@ -1,9 +1,8 @@
-"""The clip: the worked region of every frame, encoded, at working size, with its hole."""
+"""Reading: the worked region of every frame, encoded, at working size, with its hole."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -14,31 +13,19 @@ from infusion_engine.media.shot import Shot
 _LEAST_COVER = 0.5  # share of a reduced pixel that must be known for it to be known
 
 FrameBits = Callable[[np.ndarray, np.ndarray, np.ndarray], None]
+FrameClip = Callable[[int, np.ndarray, np.ndarray], None]
 
 
-@dataclass(frozen=True, eq=False)
-class Clip:
-    """What fitting and sampling see of a shot; axes C T H W."""
-
-    x_0: np.ndarray
-    """(3, T, H, W) float32, encoded plate; 0 where it is not known."""
-    hole: np.ndarray
-    """(1, T, H, W) float32, 1 = missing: the matte, NaN and Inf of the plate, and padding."""
-    lowest: tuple[float, ...]
-    """Smallest known encoded value of each channel."""
-    highest: tuple[float, ...]
-    """Largest known encoded value of each channel."""
-
-
-def encode_clip(
+def read_frames(
     shot: Shot,
     region: Region,
     encoding: Encoding,
     *,
     on_bits: FrameBits,
+    on_clip: FrameClip,
     on_frame: Callable[[int, int], None],
-) -> Clip:
-    """Read every frame's region into one encoded clip; frames are streamed.
+) -> None:
+    """Read every frame's region and encode it; one frame is held at a time.
 
     No value from under the matte has a part in it: hidden pixels are put aside before anything is
     resized, and a reduced pixel that the matte touches at all is missing.
@@ -49,15 +36,15 @@ def encode_clip(
         encoding: plate values to floats.
         on_bits: called for each frame with its native pixels (h, w, 3), what of them is known
             (h, w), and the matte as used (h, w), all in the region; for the cache's digest.
+        on_clip: called for each frame with its index, x_0 (3, H, W) float32, the encoded plate and
+            0 where it is not known, and its hole (1, H, W) float32, 1 = missing: the matte, NaN
+            and Inf of the plate, and padding.
         on_frame: called with (frames done, frames).
 
     Raises:
         FrameError: a frame's pixels are damaged.
     """
     count = len(shot.frames_read)
-    padded_h, padded_w = region.padded
-    x_0 = np.zeros((3, count, padded_h, padded_w), np.float32)
-    hole = np.ones((1, count, padded_h, padded_w), np.float32)
     inside = (slice(0, region.height), slice(0, region.width))
     place = region.box.slices(shot.canvas)
     for i, frame in enumerate(shot.frames_read):
@@ -67,14 +54,12 @@ def encode_clip(
         known = plate.valid[place] & ~hidden
         on_bits(pixels, known, matte)
         values, missing = _reduced(pixels, known, hidden, region, encoding)
-        x_0[:, i, *inside] = np.moveaxis(values, 2, 0)
-        hole[0, i, *inside] = missing
+        x_0 = np.zeros((3, *region.padded), np.float32)
+        hole = np.ones((1, *region.padded), np.float32)
+        x_0[:, *inside] = np.moveaxis(values, 2, 0)
+        hole[0, *inside] = missing
+        on_clip(i, x_0, hole)
         on_frame(i + 1, count)
-    seen = x_0[:, hole[0] == 0.0]
-    if seen.size == 0:
-        return Clip(x_0, hole, lowest=(-1.0,) * 3, highest=(1.0,) * 3)
-    lowest, highest = seen.min(1), seen.max(1)  # (3,)
-    return Clip(x_0, hole, lowest=tuple(lowest.tolist()), highest=tuple(highest.tolist()))
 
 
 def _reduced(

@@ -1,4 +1,4 @@
-"""The clip: what fitting and sampling see, and that nothing under the matte is part of it."""
+"""Reading: what fitting and sampling see, and that nothing under the matte is part of it."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import pytest
 
 from infusion_engine.cache.key import ClipDigest
 from infusion_engine.media.box import Box
-from infusion_engine.media.clip import Clip, encode_clip
 from infusion_engine.media.encoding import Curve, Encoding
+from infusion_engine.media.read_frames import read_frames
 from infusion_engine.media.region import Region
 from infusion_engine.media.shot import Shot, open_shot
 from infusion_engine.media.survey import survey
@@ -31,6 +31,16 @@ REGIONS = pytest.mark.parametrize("region", [NATIVE, HALF, ODD], ids=["native", 
 
 
 @dataclass(frozen=True, eq=False)
+class Clip:
+    """All frames that were read."""
+
+    x_0: np.ndarray
+    """(3, T, H, W)."""
+    hole: np.ndarray
+    """(1, T, H, W)."""
+
+
+@dataclass(frozen=True, eq=False)
 class Made:
     """A clip and the digest of what it was made from."""
 
@@ -38,10 +48,9 @@ class Made:
     digest: str
 
     @property
-    def bits(self) -> tuple[bytes, bytes, tuple[float, ...], tuple[float, ...], str]:
+    def bits(self) -> tuple[bytes, bytes, str]:
         """Everything of it, to be compared."""
-        clip = self.clip
-        return clip.x_0.tobytes(), clip.hole.tobytes(), clip.lowest, clip.highest, self.digest
+        return self.clip.x_0.tobytes(), self.clip.hole.tobytes(), self.digest
 
 
 def plates() -> np.ndarray:
@@ -79,9 +88,17 @@ def shoot(tmp_path: Path, write_picture: WritePicture) -> Callable[..., Shot]:
 
 def made(shot: Shot, region: Region = NATIVE, encoding: Encoding = ENCODING) -> Made:
     """The shot's clip and digest."""
-    digest = ClipDigest()
-    clip = encode_clip(shot, region, encoding, on_bits=digest.add_frame, on_frame=ignore)
-    return Made(clip, digest.hexdigest())
+    digest, frames = ClipDigest(), list[tuple[np.ndarray, np.ndarray]]()
+
+    def keep(index: int, x_0: np.ndarray, hole: np.ndarray) -> None:
+        assert index == len(frames)
+        frames.append((x_0, hole))
+
+    read_frames(
+        shot, region, encoding, on_bits=digest.add_frame, on_clip=keep, on_frame=ignore
+    )
+    x_0, hole = (np.stack(planes, axis=1) for planes in zip(*frames, strict=True))
+    return Made(Clip(x_0, hole), digest.hexdigest())
 
 
 def ignore(done: int, total: int) -> None:
@@ -93,7 +110,7 @@ def ignore(done: int, total: int) -> None:
 def test_no_value_under_the_matte_has_any_influence(
     shoot: Callable[..., Shot], region: Region, poison: float
 ) -> None:
-    """Every hidden pixel replaced by an extreme: the same clip, range, digest and encoding."""
+    """Every hidden pixel replaced by an extreme: the same clip, digest and encoding."""
     plate, matte = plates(), mattes()
     clean = shoot(plate, matte)
     poisoned = shoot(np.where(matte[..., None] > 0, np.float32(poison), plate), matte)
@@ -134,19 +151,6 @@ def test_native_pixels_are_encoded_one_by_one(shoot: Callable[..., Shot]) -> Non
     assert np.array_equal(clip.x_0, np.moveaxis(expected, 3, 0))
 
 
-def test_the_range_is_that_of_each_channel_s_known_values(shoot: Callable[..., Shot]) -> None:
-    """Highlights of 60 are within it: predicted x_0 may reach them, and no more."""
-    plate = plates()
-    plate[0, 0, 0] = [60.0, -0.4, 0.0]
-    clip = made(shoot(plate, mattes())).clip
-    known = ENCODING.encode(plate)[mattes() == 0]  # (N, 3)
-    assert clip.lowest == tuple(known.min(0).tolist())
-    assert clip.highest == tuple(known.max(0).tolist())
-    assert clip.highest[0] == float(ENCODING.encode(np.array([60.0], np.float32))[0]) > 1.0
-    assert clip.lowest[1] == float(ENCODING.encode(np.array([-0.4], np.float32))[0])
-    assert clip.lowest[0] > clip.lowest[1]
-
-
 def test_a_reduced_pixel_that_the_matte_touches_is_missing(shoot: Callable[..., Shot]) -> None:
     """However little of it, and however faint the matte is there."""
     matte = np.zeros((3, *SIZE), np.float32)
@@ -178,7 +182,6 @@ def test_pixels_that_are_not_numbers_are_missing(shoot: Callable[..., Shot]) -> 
         assert clip.hole[0, t, y, x] == 1.0
         assert not clip.x_0[:, t, y, x].any()
     assert np.isfinite(clip.x_0).all()
-    assert np.isfinite([clip.lowest, clip.highest]).all()
 
 
 def test_a_reduced_pixel_needs_half_of_its_area(shoot: Callable[..., Shot]) -> None:
@@ -241,11 +244,12 @@ def test_each_frame_is_told_and_may_stop_the_reading(shoot: Callable[..., Shot])
             raise InterruptedError
 
     with pytest.raises(InterruptedError):
-        encode_clip(
+        read_frames(
             shoot(plates(), mattes()),
             NATIVE,
             ENCODING,
             on_bits=ClipDigest().add_frame,
+            on_clip=lambda _index, _x_0, _hole: None,
             on_frame=stop,
         )
     assert told == [(1, 3), (2, 3)]
