@@ -84,6 +84,7 @@ def infusion(
         store=store(folder),
         report=report or Report(),
         threads=1,
+        memory=2**33,
     )
 
 

@@ -51,6 +51,7 @@ def _run(folder: Path, told: list[IntervalDone] | None) -> np.ndarray:
         store=Store(folder, on_damage=lambda _: None),
         report=Report(),
         threads=1,
+        memory=2**33,
         on_interval=None if told is None else told.append,
     ).run()
 

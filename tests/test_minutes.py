@@ -13,8 +13,8 @@ from PIL import Image
 
 from infusion_engine.cache.entry import Kind
 from infusion_engine.cache.store import Store
-from infusion_engine.errors import Cancelled
 from infusion_engine.diffusion.pyramid import PyramidLevel, coarser
+from infusion_engine.errors import Cancelled
 from infusion_engine.infuse import Infusion, Source
 from infusion_engine.minutes import budgeted
 from infusion_engine.plan import Plan, prepare
@@ -252,7 +252,9 @@ def test_another_job_has_another_budget(
 def trial(job: RenderJob, store: Store, report: Report) -> Infusion:
     """A run that may be measured."""
     settings = prepare(job).settings
-    return Infusion(source(), settings, seed=0, take=0, store=store, report=report, threads=1)
+    return Infusion(
+        source(), settings, seed=0, take=0, store=store, report=report, threads=1, memory=2**33
+    )
 
 
 def test_every_level_is_measured_and_nothing_kept(job: RenderJob, store: Store) -> None:

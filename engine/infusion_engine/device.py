@@ -65,6 +65,6 @@ def _memory(device: torch.device) -> DeviceError:
     """What to say when memory ran out."""
     return DeviceError(
         f"The device {device} ran out of memory.",
-        remedy="Lower --set working_size, --set crop_pixels or --set batch, or use a device with "
+        remedy="Lower --memory, --set crop_pixels or --set batch, or use a device with "
         "more memory; everything finished is kept.",
     )

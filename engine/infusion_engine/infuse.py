@@ -18,7 +18,14 @@ from torch import Tensor
 from infusion_engine.cache.entry import Kind
 from infusion_engine.cache.store import Store
 from infusion_engine.chain import FIT_SEED, Named, stages
-from infusion_engine.diffusion.denoise import Model, build, initialise, load_state, precise
+from infusion_engine.diffusion.denoise import (
+    Model,
+    build,
+    evaluation_bytes,
+    initialise,
+    load_state,
+    precise,
+)
 from infusion_engine.diffusion.hint import Hint, bare, coarsest_hint, detail_hint
 from infusion_engine.diffusion.interval import top_timestep
 from infusion_engine.diffusion.memory import remembered
@@ -31,6 +38,7 @@ from infusion_engine.diffusion.pyramid import (
 )
 from infusion_engine.diffusion.sample import NoiseSource, Scene, noised, sample_interval
 from infusion_engine.diffusion.schedule import T
+from infusion_engine.diffusion.tiles import Tile, Tiled, tiles
 from infusion_engine.machine import made_with
 from infusion_engine.progress import Report
 from infusion_engine.review.interval_done import IntervalDone, noted, thinned
@@ -38,6 +46,9 @@ from infusion_engine.settings import Network, Settings
 from infusion_engine.training.fit import FitState, fit_interval
 from infusion_engine.training.ground import DETAIL_SPREAD, Ground, lay_ground
 from infusion_engine.workload import Workload
+
+_HELD_BYTES = 150
+"""Held for each voxel of every level while it is sampled: clips, grounds, hints and noise."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +76,7 @@ class Infusion:
         store: Store,
         report: Report,
         threads: int,
+        memory: int,
         on_interval: Callable[[IntervalDone], None] | None = None,
     ) -> None:
         self.source = source
@@ -73,6 +85,7 @@ class Infusion:
         self.report = report
         self.on_interval = on_interval
         self.take = take
+        self.memory = memory
         self.levels = source.levels
         self.range = known_range(source.levels[-1])
         self.grounds = [lay_ground(one, i, settings) for i, one in enumerate(self.levels)]
@@ -258,7 +271,7 @@ class Infusion:
                 x = noised(scene, noise, stage.timesteps[0])
             with precise(self.settings.precision, x.device):
                 x, x_0 = sample_interval(
-                    self.model,
+                    Tiled(self.model, self._tiles(scene.hole)),
                     x,
                     scene,
                     timesteps=stage.timesteps,
@@ -276,6 +289,20 @@ class Infusion:
                 {"identity": stage.sample.described(), **self._machine},
             )
             return result, x_0
+
+    def _tiles(self, hole: Tensor) -> tuple[Tile, ...]:
+        """The pieces in which a hole is sampled, so that memory suffices."""
+        free = self.memory - _HELD_BYTES * sum(level.hole.numel() for level in self.levels)
+        most = int(free / evaluation_bytes(self.model, self.settings))
+        found = tiles(hole, most_voxels=most, reach=self.model.reach)
+        largest = max((tile.seen.voxels for tile in found), default=0)
+        if largest > max(most, 0):
+            needed = self.memory - free + largest * evaluation_bytes(self.model, self.settings)
+            self.report.warn(
+                f"--memory {self.memory / 2**30:.3g}G is too little for this shot: it is worked in the "
+                f"smallest pieces there are, and takes about {needed / 2**30:.1f}G."
+            )
+        return found
 
     def _scene(self, index: int) -> Scene:
         """The part of the level's clip that is sampled, and what is to be added to."""

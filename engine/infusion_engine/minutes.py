@@ -88,6 +88,7 @@ def _measured(
         store=store,
         report=report,
         threads=plan.threads,
+        memory=plan.memory,
     )
     speeds = measured(trial)
     # Writing the frames takes about as long as looking at them and reading them did.

@@ -45,6 +45,8 @@ class Plan:
     """Folder of the HTML report, if any."""
     threads: int
     """CPU threads to compute with."""
+    memory: int
+    """Bytes that the engine may take."""
     expected_seconds: float | None = None
     """How long the render should take, once `minutes` has become numbers of steps."""
 
@@ -92,6 +94,7 @@ class Plan:
             "machine": {
                 "device": job.device,
                 "threads": self.threads,
+                "memory": job.memory,
                 "cache": None if self.cache_folder is None else os.fspath(self.cache_folder),
                 "events_file": job.events_file,
             },
@@ -165,7 +168,13 @@ def prepare(job: RenderJob, report: Report | None = None) -> Plan:
         contact_sheet=contact_sheet,
         report=report_folder,
         threads=job.threads or available_cores(),
+        memory=_bytes(job.memory),
     )
+
+
+def _bytes(size: str) -> int:
+    """Bytes of a size such as 6G: the job's schema has seen to its form."""
+    return int(float(size[:-1]) * {"M": 2**20, "G": 2**30}[size[-1]])
 
 
 def claim_folders(plan: Plan) -> None:

@@ -182,6 +182,7 @@ def _fill(
             store=store,
             report=report,
             threads=plan.threads,
+            memory=plan.memory,
             on_interval=None if plan.report is None else on_interval,
         )
         count = len(plan.takes)

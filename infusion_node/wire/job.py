@@ -64,6 +64,8 @@ class RenderJob:
     """`auto`, `cpu`, `cuda` or `cuda:N`."""
     threads: Optional[int] = None
     """CPU threads; None takes the machine's. Part of what makes a result repeatable."""
+    memory: str = "8G"
+    """What the engine may take, such as `6G` or `800M`. Part of what makes a result repeatable."""
     cache: Optional[str] = None
     """Cache folder; None is the user's own."""
     use_cache: bool = True

@@ -250,6 +250,13 @@ KNOBS: Tuple[Knob, ...] = (
         metavar="N", unit="threads", least=1, most=1024,
     ),
     Knob(
+        "memory", "Memory", Group.MACHINE, Kind.TEXT, "8G",
+        "What the engine may take: a large hole is sampled in as many pieces as that asks for. "
+        "The same amount gives the same bits again; another differs by rounding.",
+        metavar="SIZE", pattern=r"[0-9]+(\.[0-9]+)?[MG]",
+        wording="a size in MiB or GiB, such as 800M or 6G",
+    ),
+    Knob(
         "cache", "Cache folder", Group.MACHINE, Kind.PATH, None,
         "Folder of finished fits and samples, from which a stopped run goes on. Without it: "
         "the user's own cache folder.",

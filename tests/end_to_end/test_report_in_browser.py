@@ -94,7 +94,7 @@ def test_settings_times_and_losses_are_there(page: Page) -> None:
         )
     )
     assert rows["steps_per_interval"] == "2"
-    assert rows["working_size"] == "432x240"
+    assert rows["working_size"] == "1920x1080"
     assert "torch" in rows
     assert page.locator("#times table").nth(1).locator("tbody tr").count() == 3
     assert page.locator("#loss polyline").count() == 3

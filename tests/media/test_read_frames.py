@@ -94,9 +94,7 @@ def made(shot: Shot, region: Region = NATIVE, encoding: Encoding = ENCODING) -> 
         assert index == len(frames)
         frames.append((x_0, hole))
 
-    read_frames(
-        shot, region, encoding, on_bits=digest.add_frame, on_clip=keep, on_frame=ignore
-    )
+    read_frames(shot, region, encoding, on_bits=digest.add_frame, on_clip=keep, on_frame=ignore)
     x_0, hole = (np.stack(planes, axis=1) for planes in zip(*frames, strict=True))
     return Made(Clip(x_0, hole), digest.hexdigest())
 

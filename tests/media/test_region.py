@@ -13,7 +13,7 @@ from infusion_engine.media.box import Box
 from infusion_engine.media.region import ALIGNMENT, Region, choose_region
 from infusion_engine.settings import PRESETS, Area
 
-DRAFT = PRESETS["draft"]
+DRAFT = replace(PRESETS["draft"], working_size=(432, 240))
 PAPER = PRESETS["paper"]
 HD = Box(0, 0, 1920, 1080)
 

@@ -123,5 +123,7 @@ def test_damage_in_the_middle_of_the_range_is_found(shoot: Shoot) -> None:
 def test_the_hole_of_a_survey_is_the_union() -> None:
     """Empty boxes add nothing, wherever they are."""
     empty = Box(-6, 3, -6, 3)
-    found = Survey(holes={1: empty, 2: Box(5, 5, 7, 9), 3: Box(-2, 6, 1, 7)}, encoding=None, hole_pixels=9)
+    found = Survey(
+        holes={1: empty, 2: Box(5, 5, 7, 9), 3: Box(-2, 6, 1, 7)}, encoding=None, hole_pixels=9
+    )
     assert found.hole == Box(-2, 5, 7, 9)

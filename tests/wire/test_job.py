@@ -77,6 +77,7 @@ def test_the_baseline_is_what_a_job_looks_like_on_disk() -> None:
         minutes=12.5,
         device="cuda:1",
         threads=8,
+        memory="6.5G",
         cache="cache",
         use_cache=False,
         contact_sheet="review/fire.png",

@@ -77,7 +77,7 @@ def recognised(error: BaseException) -> InfusionError | None:
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return DeviceError(
             f"Out of memory: {str(error).strip() or 'an allocation failed'}.",
-            remedy="Make working_size, window_frames or batch smaller with --set, or free memory.",
+            remedy="Lower --memory, or --set working_size, or free memory.",
         )
     if isinstance(error, OSError) and error.errno in _DISK_TROUBLE:
         where = f" {error.filename}" if error.filename else ""

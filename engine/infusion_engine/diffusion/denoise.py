@@ -13,7 +13,7 @@ from infusion_engine.diffusion import noise
 from infusion_engine.diffusion.hint import Hint
 from infusion_engine.diffusion.residual import Convolution, Gauge, ResidualDenoiser
 from infusion_engine.diffusion.unet import PublishedUNet
-from infusion_engine.settings import Network, Precision
+from infusion_engine.settings import Network, Precision, Settings
 
 
 class Denoiser(Protocol):
@@ -98,6 +98,12 @@ def _fan_in(model: nn.Module, name: str) -> int:
     """Inputs of the convolution that the named weight or bias belongs to."""
     weight = model.get_submodule(name.rpartition(".")[0]).get_parameter("weight")
     return weight[0].numel()
+
+
+def evaluation_bytes(model: Model, settings: Settings) -> float:
+    """Bytes that an evaluation takes for each voxel it looks at, beside its arguments."""
+    width = 2 if settings.precision is Precision.BF16 else 4
+    return model.reach.values * settings.channels * width
 
 
 def precise(precision: Precision, device: torch.device) -> torch.autocast:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor
@@ -24,6 +24,15 @@ class Hint:
     energy: Tensor
     """(B, 1, T, H, W), squared deviation from memory that the surroundings and the other frames
     lead one to expect."""
+
+    def within(self, frames: slice, rows: slice, columns: slice) -> Hint:
+        """The same of a part of the clip."""
+
+        def cut(x: Tensor) -> Tensor:
+            at = frames if x.shape[2] > 1 else slice(None)  # one for all frames
+            return x[:, :, at, rows, columns]
+
+        return Hint(**{f.name: cut(getattr(self, f.name)) for f in fields(self)})
 
 
 def bare(guess: Tensor) -> Hint:

@@ -47,9 +47,7 @@ def lay_out(hole: Box, hole_pixels: int, canvas: Box, settings: Settings) -> Lay
     region = surroundings(hole, canvas, settings.context_pixels << count)
     height, width = region.padded
     origin = region.box
-    near = Box(
-        hole.x0 - origin.x0, hole.y0 - origin.y0, hole.x1 - origin.x0, hole.y1 - origin.y0
-    )
+    near = Box(hole.x0 - origin.x0, hole.y0 - origin.y0, hole.x1 - origin.x0, hole.y1 - origin.y0)
     return Layout(region, _parts(near, _grids(height, width, count), settings.context_pixels))
 
 

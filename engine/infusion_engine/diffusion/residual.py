@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from infusion_engine.diffusion.hint import Hint
+from infusion_engine.diffusion.reach import Reach
 from infusion_engine.diffusion.schedule import alpha_bars
 
 INPUTS = 3 + 3 + 3 + 1 + 1 + 3 + 1 + 1
@@ -151,6 +152,8 @@ class ResidualDenoiser(nn.Module):
     """
 
     alpha_bars: Tensor
+    reach = Reach(frames=8, pixels=36, grid=DEEPEST, values=16.0)
+    """33 pixels, and whole multiples of what is halved away."""
 
     def __init__(self, *, channels: int) -> None:
         super().__init__()

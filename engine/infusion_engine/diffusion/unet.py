@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate, max_pool3d, pad
 
 from infusion_engine.diffusion.hint import Hint
+from infusion_engine.diffusion.reach import Reach
 
 TIME_CHANNELS = 16
 COLOURS = 3
@@ -62,6 +63,8 @@ class PublishedUNet(nn.Module):
 
     levels = 3
     """Inside, H and W are multiples of 2**3."""
+    reach = Reach(frames=16, pixels=56, grid=8, values=10.0)
+    """53 pixels, and whole multiples of what is halved away."""
 
     def __init__(self, *, channels: int = 32) -> None:
         super().__init__()
