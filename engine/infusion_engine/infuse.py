@@ -56,7 +56,7 @@ class Source:
     """What the chain works on."""
 
     levels: tuple[PyramidLevel, ...]
-    """The encoded clip at every size, coarsest first, on the device; the finest is what is filled."""
+    """The encoded clip at every size, coarsest first, on the device; the last is what is filled."""
     clip: str
     """Digest of the known pixels and the matte."""
     encoding: Mapping[str, object]
@@ -121,7 +121,7 @@ class Infusion:
         return tuple(key for s in self.stages for key in (s.fit.key, s.sample.key))
 
     def run(self) -> np.ndarray:
-        """The finest level's clip, filled: (3, T, H, W) float32, encoded; known voxels as they were.
+        """The finest level's clip, filled: (3, T, H, W) float32 encoded; known voxels as they were.
 
         Raises:
             StorageError: the cache cannot be written.
@@ -299,8 +299,8 @@ class Infusion:
         if largest > max(most, 0):
             needed = self.memory - free + largest * evaluation_bytes(self.model, self.settings)
             self.report.warn(
-                f"--memory {self.memory / 2**30:.3g}G is too little for this shot: it is worked in the "
-                f"smallest pieces there are, and takes about {needed / 2**30:.1f}G."
+                f"--memory {self.memory / 2**30:.3g}G is too little for this shot: it is worked in "
+                f"the smallest pieces there are, and takes about {needed / 2**30:.1f}G."
             )
         return found
 

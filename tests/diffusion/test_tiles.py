@@ -58,7 +58,7 @@ def test_a_denoiser_s_reach_is_as_far_as_it_sees(network: Network) -> None:
 @pytest.mark.parametrize("network", list(Network))
 @pytest.mark.parametrize("share", [1.0, 0.3, 0.05])
 def test_tiles_give_what_the_whole_gives(network: Network, share: float) -> None:
-    """In every missing voxel, to rounding, for any size of tile; and with any of a hint's shapes."""
+    """In every missing voxel, to rounding, for any size of tile and every shape in a hint."""
     found, hole = model(network), moving_hole()
     torch.manual_seed(1)
     clip, x_t = torch.randn(1, 3, *SHAPE) * (1 - hole), torch.randn(1, 3, *SHAPE)

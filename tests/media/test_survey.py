@@ -57,6 +57,7 @@ def test_the_hole_of_each_frame_is_boxed(shoot: Shoot) -> None:
     matte[0, 10:14, 12:20] = 1.0
     matte[2, 15, 30] = 1e-6
     found = survey(shoot(plates(), matte), on_frame=ignore)
+    assert found.hole_pixels == 32  # of the first frame; the last has one
     x, y = CORNER
     assert found.holes[1001] == Box(12 + x, 10 + y, 20 + x, 14 + y)
     assert found.holes[1002].is_empty

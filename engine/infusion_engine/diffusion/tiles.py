@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -187,7 +188,7 @@ def _cut(
 def _pieces(start: int, stop: int, count: int) -> Iterator[slice]:
     """[start, stop) in `count` pieces, none more than one longer than another."""
     edges = [start + (stop - start) * i // count for i in range(count + 1)]
-    for low, high in zip(edges, edges[1:], strict=False):
+    for low, high in pairwise(edges):
         yield slice(low, high)
 
 

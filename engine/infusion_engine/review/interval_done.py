@@ -59,8 +59,7 @@ class IntervalDone:
     """What every level keeps of its grid, coarsest first; the last is what is filled."""
 
     def frame(self, index: int) -> npt.NDArray[np.float32]:
-        """Frame `index` of `predicted`, of what is filled, enlarged to its size: (3, H, W)
-        encoded float32.
+        """Frame `index` of `predicted`, enlarged to what is filled: (3, H, W) encoded float32.
 
         Raises:
             ValueError: nothing was predicted.

@@ -1,0 +1,114 @@
+"""A run whose levels are parts of the plate, sampled in pieces: the same fill, and no seam."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from infusion_engine.cache.store import Store
+from infusion_engine.diffusion.halving import Halving
+from infusion_engine.infuse import Infusion, Source
+from infusion_engine.media.box import Box
+from infusion_engine.progress import Report
+from infusion_engine.settings import PRESETS, Precision
+
+TINY = replace(
+    PRESETS["draft"],
+    channels=4,
+    intervals=1,
+    steps_per_interval=2,
+    sampling_steps=2,
+    detail_intervals=1,
+    detail_steps_per_interval=2,
+    detail_sampling_steps=2,
+    window_frames=3,
+    crop_pixels=16,
+    precision=Precision.FP32,
+)
+FRAMES, HEIGHT, WIDTH = 30, 200, 240
+WHOLE = (Box(0, 0, 120, 100), Box(0, 0, 240, 200))
+PARTS = (Box(4, 2, 110, 90), Box(8, 6, 200, 170))
+"""The hole and more; the finer one's corner is even, and the coarser holds what lies beneath."""
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread() -> Iterator[None]:
+    """Arithmetic on one thread."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+class Warned(Report):
+    """Remembers what the user is warned of."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.warnings: list[str] = []
+
+    def warn(self, message: str, remedy: str = "") -> None:
+        self.warnings.append(message + remedy)
+
+
+def source(parts: tuple[Box, ...]) -> Source:
+    """Moving waves with a hole that wanders through them, kept in those parts."""
+    y, x = np.mgrid[0:HEIGHT, 0:WIDTH] / 6.0
+    halving = Halving(FRAMES, parts)
+    for t in range(FRAMES):
+        hole = np.zeros((1, HEIGHT, WIDTH), np.float32)
+        hole[:, 60 + t : 80 + t, 60 + 2 * t : 80 + 2 * t] = 1.0
+        waves = np.stack([np.sin(x + c + 0.4 * t) * np.cos(y - c) for c in range(3)])
+        halving.add(t, (waves * (1.0 - hole)).astype(np.float32), hole)
+    return Source(levels=halving.levels(), clip="a" * 64, encoding={"knee": 0.1})
+
+
+def infusion(
+    folder: Path, report: Report, *, memory: int = 2**33, parts: tuple[Box, ...] = WHOLE
+) -> Infusion:
+    """A run on a cache."""
+    return Infusion(
+        source(parts),
+        TINY,
+        seed=0,
+        take=0,
+        store=Store(folder, on_damage=report.warn),
+        report=report,
+        threads=1,
+        memory=memory,
+    )
+
+
+def test_pieces_that_fit_less_memory_give_the_same_fill(tmp_path: Path) -> None:
+    """To rounding: the sum of many tiles is the one of few. Too little memory is said."""
+    silent, warned = Warned(), Warned()
+    whole = infusion(tmp_path / "whole", silent).run()
+    pieces = infusion(tmp_path / "pieces", warned, memory=2**20).run()
+    assert not silent.warnings
+    assert len(warned.warnings) == 2  # one for each level
+    assert "--memory 0.000977G is too little" in warned.warnings[0]
+    assert not np.array_equal(pieces, whole)
+    assert np.abs(pieces - whole).max() < 1e-3 * whole.std()
+
+
+def test_a_part_is_filled_from_beneath_and_kept_as_it_is(tmp_path: Path) -> None:
+    """The coarser part reaches further; known voxels are the plate's, and the hole is filled."""
+    run = infusion(tmp_path, Report(), parts=PARTS)
+    filled, finest = run.run(), run.levels[-1]
+    assert filled.shape == (3, FRAMES, 164, 192)
+    hole = np.broadcast_to(finest.hole.numpy() > 0, filled.shape)
+    assert np.array_equal(filled[~hole], finest.x_0.numpy()[~hole])
+    assert 0.2 < filled[hole].std() / filled[~hole].std() < 5.0
+
+
+def test_noise_falls_where_it_falls_on_the_plate(tmp_path: Path) -> None:
+    """However much is kept around the hole, its first sampled pixel is at the same place."""
+    corners = [
+        infusion(tmp_path, Report(), parts=parts)._scene(0).corner for parts in (WHOLE, PARTS)
+    ]
+    assert corners == [(6, 6), (6, 6)]
