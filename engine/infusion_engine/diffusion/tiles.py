@@ -45,6 +45,16 @@ class Tile:
     seen: Span
     """What the denoiser is given: `kept` and as far around it as it sees."""
 
+    @property
+    def inner(self) -> Span:
+        """`kept`, counted within `seen`."""
+        kept, seen = self.kept, self.seen
+        return Span(
+            _counted(kept.frames, seen.frames),
+            _counted(kept.rows, seen.rows),
+            _counted(kept.columns, seen.columns),
+        )
+
 
 def tiles(hole: Tensor, *, most_voxels: int, reach: Reach) -> tuple[Tile, ...]:
     """Tiles that hold every missing voxel, of at most so many voxels each where that can be.
@@ -90,11 +100,7 @@ class Tiled:
             part = self.denoiser(
                 x_t[seen], conditioning[seen], hole[seen], hint.within(*_index(tile.seen)), t
             )
-            inner = tuple(
-                slice(kept.start - whole.start, kept.stop - whole.start)
-                for kept, whole in zip(_index(tile.kept), _index(tile.seen), strict=True)
-            )
-            predicted[..., *_index(tile.kept)] = part[..., *inner].to(predicted)
+            predicted[..., *_index(tile.kept)] = part[..., *_index(tile.inner)].to(predicted)
         return predicted
 
 
@@ -210,6 +216,10 @@ def _around(piece: slice, whole: int, far: int, step: int) -> slice:
 
 def _index(span: Span) -> tuple[slice, slice, slice]:
     return span.frames, span.rows, span.columns
+
+
+def _counted(piece: slice, whole: slice) -> slice:
+    return slice(piece.start - whole.start, piece.stop - whole.start)
 
 
 def _length(piece: slice) -> int:
