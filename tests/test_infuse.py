@@ -167,9 +167,8 @@ def kept_sample(
 
 def test_the_small_clip_is_worked_at_two_sizes() -> None:
     """What the tests below rely on."""
-    assert [stage.level for stage in chain()] == [0, 0, 1, 1]
-    assert [stage.level for stage in chain(FLAT)] == [0, 0, 0]
-    assert [stage.level for stage in chain(PAPER)] == [0, 0, 0]
+    levels = [[stage.level for stage in chain(one)] for one in (TINY, FLAT, PAPER)]
+    assert levels == [[0, 0, 1, 1], [0, 0, 0], [0, 0, 0]]
 
 
 @pytest.mark.parametrize(
