@@ -91,7 +91,7 @@ def test_pieces_that_fit_less_memory_give_the_same_fill(tmp_path: Path) -> None:
     pieces = infusion(tmp_path / "pieces", warned, memory=2**20).run()
     assert not silent.warnings
     assert len(warned.warnings) == 2  # one for each level
-    assert "--memory 0.000977G is too little" in warned.warnings[0]
+    assert "--memory 1M is too little" in warned.warnings[0]
     assert not np.array_equal(pieces, whole)
     assert np.abs(pieces - whole).max() < 1e-3 * whole.std()
 

@@ -51,7 +51,7 @@ def device_errors(device: torch.device) -> Iterator[None]:
         raise _memory(device) from error
     except RuntimeError as error:
         text = str(error)
-        if any(sign in text for sign in _OUT_OF_MEMORY):
+        if is_out_of_memory(error):
             raise _memory(device) from error
         if any(sign in text for sign in _LOST):
             raise DeviceError(
@@ -59,6 +59,13 @@ def device_errors(device: torch.device) -> Iterator[None]:
                 remedy="Run the same command again: it goes on from the last finished interval.",
             ) from error
         raise
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether that is what torch says of memory, on whatever device."""
+    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
+        return True
+    return any(sign in str(error) for sign in _OUT_OF_MEMORY)
 
 
 def _memory(device: torch.device) -> DeviceError:

@@ -21,7 +21,6 @@ from infusion_engine.chain import FIT_SEED, Named, stages
 from infusion_engine.diffusion.denoise import (
     Model,
     build,
-    evaluation_bytes,
     initialise,
     load_state,
     precise,
@@ -38,7 +37,7 @@ from infusion_engine.diffusion.pyramid import (
 )
 from infusion_engine.diffusion.sample import NoiseSource, Scene, noised, sample_interval
 from infusion_engine.diffusion.schedule import T
-from infusion_engine.diffusion.tiles import Tile, Tiled, tiles
+from infusion_engine.frugal import Frugal
 from infusion_engine.machine import made_with
 from infusion_engine.progress import Report
 from infusion_engine.review.interval_done import IntervalDone, noted, thinned
@@ -269,9 +268,17 @@ class Infusion:
             begins = index == 0 or self.stages[index - 1].level < stage.level
             if x is None or begins:
                 x = noised(scene, noise, stage.timesteps[0])
+            denoiser = Frugal(
+                self.model,
+                scene.hole,
+                self.settings,
+                memory=self.memory,
+                held=_HELD_BYTES * sum(level.hole.numel() for level in self.levels),
+                report=self.report,
+            )
             with precise(self.settings.precision, x.device):
                 x, x_0 = sample_interval(
-                    Tiled(self.model, self._tiles(scene.hole)),
+                    denoiser,
                     x,
                     scene,
                     timesteps=stage.timesteps,
@@ -280,29 +287,20 @@ class Infusion:
                     source=noise,
                     on_step=lambda step: self._work.sampled(index, step),
                 )
+            self.memory = denoiser.memory  # what did not fit will not fit the next time
             # The last interval's predicted x_0 is the level's result, as published.
             result = x_0 if stage.then < 0 else x
             self.store.save(
                 Kind.SAMPLE,
                 key,
                 {"x": result.cpu().numpy()},
-                {"identity": stage.sample.described(), **self._machine},
+                {
+                    "identity": stage.sample.described(),
+                    "memory": denoiser.memory,
+                    **self._machine,
+                },
             )
             return result, x_0
-
-    def _tiles(self, hole: Tensor) -> tuple[Tile, ...]:
-        """The pieces in which a hole is sampled, so that memory suffices."""
-        free = self.memory - _HELD_BYTES * sum(level.hole.numel() for level in self.levels)
-        most = int(free / evaluation_bytes(self.model, self.settings))
-        found = tiles(hole, most_voxels=most, reach=self.model.reach)
-        largest = max((tile.seen.voxels for tile in found), default=0)
-        if largest > max(most, 0):
-            needed = self.memory - free + largest * evaluation_bytes(self.model, self.settings)
-            self.report.warn(
-                f"--memory {self.memory / 2**30:.3g}G is too little for this shot: it is worked in "
-                f"the smallest pieces there are, and takes about {needed / 2**30:.1f}G."
-            )
-        return found
 
     def _scene(self, index: int) -> Scene:
         """The part of the level's clip that is sampled, and what is to be added to."""
