@@ -16,6 +16,8 @@ import torch
 
 _WORD = 0xFFFFFFFF
 _TABLE_BITS = 16
+_AT_ONCE = 1 << 20
+"""Voxels that are hashed at a time; training windows are smaller."""
 
 
 def key(*parts: object) -> int:
@@ -45,6 +47,26 @@ def gaussian(
     Returns:
         (channels, len(frames), len(rows), len(columns)) float32.
     """
+    found = torch.empty(channels, len(frames), len(rows), len(columns), device=device)
+    # Integers take many times what they become: a large clip is hashed some frames at a time.
+    at_once = max(1, _AT_ONCE // max(1, len(rows) * len(columns)))
+    for first in range(0, len(frames), at_once):
+        part = frames[first : first + at_once]
+        found[:, first : first + at_once] = _hashed(
+            noise_key, part, rows, columns, channels, device
+        )
+    return found
+
+
+def _hashed(
+    noise_key: int,
+    frames: range,
+    rows: range,
+    columns: range,
+    channels: int,
+    device: torch.device,
+) -> torch.Tensor:
+    """`gaussian` of some frames."""
     low, high = noise_key & _WORD, noise_key >> 32
     state = _mix(_positions(frames, device) ^ low)  # (T)
     state = _mix(state[:, None] + _positions(rows, device) * 0x9E3779B1)  # (T, H)
