@@ -56,6 +56,15 @@ def test_golden_values() -> None:
     assert box.dtype == torch.float32
 
 
+def test_a_large_box_is_what_its_frames_are_one_by_one() -> None:
+    """It is hashed some frames at a time, the last of them fewer."""
+    rows, columns = range(5, 605), range(-3, 597)  # three frames are more than are hashed at once
+    whole = field(frames=range(7, 12), rows=rows, columns=columns, channels=2)
+    for i, frame in enumerate(range(7, 12)):
+        one = field(frames=range(frame, frame + 1), rows=rows, columns=columns, channels=2)
+        assert torch.equal(whole[:, i : i + 1], one)
+
+
 WHERE = [(0, 0, 0, 0), (7, 3, 90, 2), (1048, 1079, 1919, 1), (-8, -3, -90, 2), (2**31, 5, 1, 0)]
 
 

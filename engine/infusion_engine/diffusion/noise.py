@@ -51,30 +51,24 @@ def gaussian(
     # Integers take many times what they become: a large clip is hashed some frames at a time.
     at_once = max(1, _AT_ONCE // max(1, len(rows) * len(columns)))
     for first in range(0, len(frames), at_once):
-        part = frames[first : first + at_once]
-        found[:, first : first + at_once] = _hashed(
-            noise_key, part, rows, columns, channels, device
+        some = slice(first, first + at_once)
+        words = _words(
+            noise_key, frames[some], rows, columns, torch.arange(channels, device=device)
         )
+        table = _normal_table().to(device)
+        found[:, some] = (table[words & 0xFFFF] + table[words >> _TABLE_BITS]) * 0.7071067811865476
     return found
 
 
-def _hashed(
-    noise_key: int,
-    frames: range,
-    rows: range,
-    columns: range,
-    channels: int,
-    device: torch.device,
+def _words(
+    noise_key: int, frames: range, rows: range, columns: range, channels: torch.Tensor
 ) -> torch.Tensor:
-    """`gaussian` of some frames."""
-    low, high = noise_key & _WORD, noise_key >> 32
+    """Hashed 32-bit words of a box of voxels, (C, T, H, W) int64."""
+    low, high, device = noise_key & _WORD, noise_key >> 32, channels.device
     state = _mix(_positions(frames, device) ^ low)  # (T)
     state = _mix(state[:, None] + _positions(rows, device) * 0x9E3779B1)  # (T, H)
     state = _mix(state[:, :, None] + _positions(columns, device) * 0x85EBCA77 + high)  # (T, H, W)
-    channel = torch.arange(channels, device=device, dtype=torch.int64) * 0xC2B2AE3D
-    word = _mix(state[None] ^ channel[:, None, None, None])  # (C, T, H, W)
-    table = _normal_table().to(device)
-    return (table[word & 0xFFFF] + table[word >> _TABLE_BITS]) * 0.7071067811865476
+    return _mix(state[None] ^ (channels * 0xC2B2AE3D)[:, None, None, None])  # (C, T, H, W)
 
 
 def _positions(positions: range, device: torch.device) -> torch.Tensor:
