@@ -322,7 +322,7 @@ def test_what_is_kept_between_intervals_is_at_the_next_one_s_noise_level(tmp_pat
 def test_a_finer_level_s_samples_are_in_its_own_unit(tmp_path: Path) -> None:
     """Of x_0 over the unit, with the noise of the next interval; the result is encoded again."""
     sample, shot = kept_sample(tmp_path, 2), clip()
-    unit = infusion(tmp_path).grounds[1].unit
+    unit = infusion(tmp_path).units[1]
     assert unit > 2.0
     a = alpha_bar(chain()[2].then)
     rest = sample - a**0.5 * shot.x_0.numpy() / unit

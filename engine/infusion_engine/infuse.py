@@ -87,12 +87,14 @@ class Infusion:
         self.memory = memory
         self.levels = source.levels
         self.range = known_range(source.levels[-1])
-        self.grounds = [lay_ground(one, i, settings) for i, one in enumerate(self.levels)]
+        # Grounds are large: each is laid when it is fitted on, and only its measures are kept.
+        grounds = (self.ground(level) for level in range(len(self.levels)))
+        self.units, self.variances = zip(*((g.unit, g.variance) for g in grounds), strict=True)
         self.named = Named(
             clip=source.clip,
             encoding=source.encoding,
-            tops=tuple(_top(ground) for ground in self.grounds),
-            units=tuple(ground.unit for ground in self.grounds),
+            tops=tuple(map(_top, range(len(self.levels)))),
+            units=self.units,
             seed=seed,
             take=take,
         )
@@ -104,6 +106,10 @@ class Infusion:
         self._carried: Mapping[str, Tensor] = {}
         self._machine = made_with(self.device, threads)
         self.begin(seed)
+
+    def ground(self, level: int) -> Ground:
+        """What windows of a level are cut from."""
+        return lay_ground(self.levels[level], level, self.settings)
 
     def begin(self, seed: int, *, number: int = 1, count: int = 1) -> None:
         """Have `run` draw the sample of `seed`, from the same fits: take `number` of `count`."""
@@ -170,7 +176,7 @@ class Infusion:
         filled = self.levels[level].x_0.clone()
         filled[:, :, *self.places[level]] = torch.where(
             self.levels[level].hole[:, :, *self.places[level]] > 0.0,
-            x * self.grounds[level].unit,
+            x * self.units[level],
             filled[:, :, *self.places[level]],
         )
         return filled
@@ -227,7 +233,7 @@ class Infusion:
         self._loaded = -1
         return fit_interval(
             self.model,
-            self.grounds[self.stages[index].level],
+            self.ground(self.stages[index].level),
             settings=self.stages[index].settings,
             interval=self.stages[index].interval,
             fit_seed=FIT_SEED,
@@ -306,7 +312,7 @@ class Infusion:
         """The part of the level's clip that is sampled, and what is to be added to."""
         number = self.stages[index].level
         level, (rows, columns) = self.levels[number], self.places[number]
-        unit = self.grounds[number].unit
+        unit = self.units[number]
         x_0 = level.x_0 / unit
         hint = self._hint(index, x_0)
         there = (..., rows, columns)
@@ -322,17 +328,17 @@ class Infusion:
     def _hint(self, index: int, x_0: Tensor) -> Hint:
         """What the denoiser is told at the level of stage `index`, whose clip is x_0."""
         number = self.stages[index].level
-        level, ground = self.levels[number], self.grounds[number]
+        level = self.levels[number]
         coarse = torch.zeros_like(x_0)
         if number > 0:
             filled = self._coarse(index)
             if filled is None:
                 raise AssertionError("the coarser level was sampled, or found, before this one")
-            coarse = without_detail(filled / ground.unit, replace(level, x_0=x_0))
+            coarse = without_detail(filled / self.units[number], replace(level, x_0=x_0))
         if self.settings.network is Network.PUBLISHED:
             return bare(coarse[None])
         known = (1.0 - level.hole)[None]
-        memory = remembered((x_0 - coarse)[None], known, variance=ground.variance)
+        memory = remembered((x_0 - coarse)[None], known, variance=self.variances[number])
         if number == 0:
             return coarsest_hint(x_0[None], level.hole[None], memory)
         return detail_hint(x_0[None], coarse[None], level.hole[None], memory)
@@ -378,6 +384,6 @@ class Infusion:
         )
 
 
-def _top(ground: Ground) -> int:
+def _top(level: int) -> int:
     """One past the noisiest timestep of a level: T, or where its detail is drowned."""
-    return T if ground.guess is None else top_timestep(DETAIL_SPREAD)
+    return T if level == 0 else top_timestep(DETAIL_SPREAD)

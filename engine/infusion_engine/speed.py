@@ -50,7 +50,7 @@ def _step_seconds(infusion: Infusion, stage: Stage) -> float:
     with suppress(_Enough):
         fit_interval(
             infusion.model,
-            infusion.grounds[stage.level],
+            infusion.ground(stage.level),
             settings=replace(stage.settings, steps_per_interval=_MOST),
             interval=stage.interval,
             fit_seed=FIT_SEED,

@@ -49,13 +49,11 @@ def gaussian(
     """
     found = torch.empty(channels, len(frames), len(rows), len(columns), device=device)
     # Integers take many times what they become: a large clip is hashed some frames at a time.
+    channel, table = torch.arange(channels, device=device), _normal_table().to(device)
     at_once = max(1, _AT_ONCE // max(1, len(rows) * len(columns)))
     for first in range(0, len(frames), at_once):
         some = slice(first, first + at_once)
-        words = _words(
-            noise_key, frames[some], rows, columns, torch.arange(channels, device=device)
-        )
-        table = _normal_table().to(device)
+        words = _words(noise_key, frames[some], rows, columns, channel)
         found[:, some] = (table[words & 0xFFFF] + table[words >> _TABLE_BITS]) * 0.7071067811865476
     return found
 
