@@ -111,6 +111,17 @@ class Infusion:
         """What windows of a level are cut from."""
         return lay_ground(self.levels[level], level, self.settings)
 
+    def denoiser(self, hole: Tensor) -> Frugal:
+        """The model as it samples a place with that hole, within the run's memory."""
+        return Frugal(
+            self.model,
+            hole,
+            self.settings,
+            memory=self.memory,
+            held=_HELD_BYTES * sum(level.hole.numel() for level in self.levels),
+            report=self.report,
+        )
+
     def begin(self, seed: int, *, number: int = 1, count: int = 1) -> None:
         """Have `run` draw the sample of `seed`, from the same fits: take `number` of `count`."""
         self.seed, self.number = seed, number
@@ -274,14 +285,7 @@ class Infusion:
             begins = index == 0 or self.stages[index - 1].level < stage.level
             if x is None or begins:
                 x = noised(scene, noise, stage.timesteps[0])
-            denoiser = Frugal(
-                self.model,
-                scene.hole,
-                self.settings,
-                memory=self.memory,
-                held=_HELD_BYTES * sum(level.hole.numel() for level in self.levels),
-                report=self.report,
-            )
+            denoiser = self.denoiser(scene.hole)
             with precise(self.settings.precision, x.device):
                 x, x_0 = sample_interval(
                     denoiser,
