@@ -61,8 +61,8 @@ def clip(*, size: tuple[int, int] = (16, 16)) -> PyramidLevel:
 
 def source(shot: PyramidLevel, settings: Settings) -> Source:
     """The clip at as many sizes as the settings ask for; its digest is told, not computed."""
-    levels, pixels = [shot], int(shot.hole[0].sum((1, 2)).max())
-    for _ in range(halvings(pixels, settings.coarsest_hole_pixels)):
+    levels, side = [shot], float(shot.hole[0].sum((1, 2)).max()) ** 0.5
+    for _ in range(halvings(side, settings.coarsest_hole_pixels)):
         levels.insert(0, coarser(levels[0]))
     return Source(levels=tuple(levels), clip="a" * 64, encoding={"knee": 0.1})
 

@@ -40,7 +40,10 @@ def lay_out(hole: Box, hole_pixels: int, canvas: Box, settings: Settings) -> Lay
     """
     nearest = choose_region(hole, canvas, settings)
     shrunk = nearest.width * nearest.height / (nearest.box.width * nearest.box.height)
-    count = halvings(hole_pixels * shrunk, settings.coarsest_hole_pixels)
+    side = math.sqrt(hole_pixels * shrunk)
+    if not nearest.is_native:  # a reduced pixel is missing when the hole touches it
+        side += 1.0
+    count = halvings(side, settings.coarsest_hole_pixels)
     if settings.area is Area.FRAME or not nearest.is_native:
         height, width = nearest.padded
         return Layout(nearest, _grids(height, width, count))
@@ -51,13 +54,17 @@ def lay_out(hole: Box, hole_pixels: int, canvas: Box, settings: Settings) -> Lay
     return Layout(region, _parts(near, _grids(height, width, count), settings.context_pixels))
 
 
-def halvings(hole_pixels: float, coarsest_hole_pixels: int) -> int:
-    """How often a clip is halved until a square of its hole's pixels has a side of that many.
+def halvings(side: float, coarsest_hole_pixels: int) -> int:
+    """How often a clip is halved until its hole, of the size of a square, is that small.
 
     A coarser pixel is missing when the hole touches it, which makes a hole half a pixel wider on
     either side, however coarse. 0 for no limit, and where nothing is missing.
+
+    Args:
+        side: of the square, in pixels.
+        coarsest_hole_pixels: side that the coarsest level's hole may have.
     """
-    side, count = math.sqrt(hole_pixels), 0
+    count = 0
     if not coarsest_hole_pixels:
         return 0
     while side / 2**count + (1.0 if count else 0.0) > coarsest_hole_pixels and side > 2**count:
