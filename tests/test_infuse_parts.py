@@ -20,7 +20,7 @@ from infusion_engine.settings import PRESETS, Precision
 TINY = replace(
     PRESETS["draft"],
     channels=4,
-    intervals=1,
+    intervals=2,
     steps_per_interval=2,
     sampling_steps=2,
     detail_intervals=1,

@@ -47,9 +47,7 @@ def device_errors(device: torch.device) -> Iterator[None]:
     """
     try:
         yield
-    except (torch.OutOfMemoryError, MemoryError) as error:
-        raise _memory(device) from error
-    except RuntimeError as error:
+    except (RuntimeError, MemoryError) as error:
         text = str(error)
         if is_out_of_memory(error):
             raise _memory(device) from error

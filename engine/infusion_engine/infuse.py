@@ -18,23 +18,12 @@ from torch import Tensor
 from infusion_engine.cache.entry import Kind
 from infusion_engine.cache.store import Store
 from infusion_engine.chain import FIT_SEED, Named, stages
-from infusion_engine.diffusion.denoise import (
-    Model,
-    build,
-    initialise,
-    load_state,
-    precise,
-)
+from infusion_engine.diffusion.denoise import Model, build, initialise, load_state, precise
 from infusion_engine.diffusion.hint import Hint, bare, coarsest_hint, detail_hint
 from infusion_engine.diffusion.interval import top_timestep
 from infusion_engine.diffusion.memory import remembered
 from infusion_engine.diffusion.place import sampled_place
-from infusion_engine.diffusion.pyramid import (
-    PyramidLevel,
-    beneath,
-    known_range,
-    without_detail,
-)
+from infusion_engine.diffusion.pyramid import PyramidLevel, beneath, known_range, without_detail
 from infusion_engine.diffusion.sample import NoiseSource, Scene, noised, sample_interval
 from infusion_engine.diffusion.schedule import T
 from infusion_engine.frugal import Frugal
@@ -47,7 +36,7 @@ from infusion_engine.training.ground import DETAIL_SPREAD, Ground, lay_ground
 from infusion_engine.workload import Workload
 
 _HELD_BYTES = 150
-"""Held for each voxel of every level while it is sampled: clips, grounds, hints and noise."""
+"""Held for each voxel of every level while it is sampled: clips, hints and noise."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +91,7 @@ class Infusion:
         self.model: Model = build(settings.network, channels=settings.channels)
         self.device = source.levels[-1].x_0.device
         self.model.to(self.device)
+        self._denoisers: dict[int, Frugal] = {}
         self._loaded = -1  # index of the stage whose fit the model holds
         self._carried: Mapping[str, Tensor] = {}
         self._machine = made_with(self.device, threads)
@@ -111,16 +101,18 @@ class Infusion:
         """What windows of a level are cut from."""
         return lay_ground(self.levels[level], level, self.settings)
 
-    def denoiser(self, hole: Tensor) -> Frugal:
-        """The model as it samples a place with that hole, within the run's memory."""
-        return Frugal(
-            self.model,
-            hole,
-            self.settings,
-            memory=self.memory,
-            held=_HELD_BYTES * sum(level.hole.numel() for level in self.levels),
-            report=self.report,
-        )
+    def denoiser(self, level: int) -> Frugal:
+        """The model as it samples a level within the run's memory: one for all its intervals."""
+        if level not in self._denoisers:
+            self._denoisers[level] = Frugal(
+                self.model,
+                self.levels[level].hole[..., *self.places[level]],
+                self.settings,
+                memory=self.memory,
+                held=_HELD_BYTES * sum(one.hole.numel() for one in self.levels),
+                report=self.report,
+            )
+        return self._denoisers[level]
 
     def begin(self, seed: int, *, number: int = 1, count: int = 1) -> None:
         """Have `run` draw the sample of `seed`, from the same fits: take `number` of `count`."""
@@ -285,7 +277,7 @@ class Infusion:
             begins = index == 0 or self.stages[index - 1].level < stage.level
             if x is None or begins:
                 x = noised(scene, noise, stage.timesteps[0])
-            denoiser = self.denoiser(scene.hole)
+            denoiser = self.denoiser(stage.level)
             with precise(self.settings.precision, x.device):
                 x, x_0 = sample_interval(
                     denoiser,

@@ -75,7 +75,7 @@ def _evaluation_seconds(infusion: Infusion, stage: Stage) -> float:
     watch = _Watch(infusion)
     with suppress(_Enough), precise(infusion.settings.precision, x_0.device):
         sample_interval(
-            infusion.denoiser(scene.hole),
+            infusion.denoiser(stage.level),
             x_0,
             scene,
             timesteps=tuple(range(stage.interval.high - 1, 0, -1)),

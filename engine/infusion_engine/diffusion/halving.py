@@ -31,12 +31,12 @@ class Halving:
     def add(self, index: int, x_0: np.ndarray, hole: np.ndarray) -> None:
         """Frame `index`: x_0 (3, H, W) float32, 0 where it is not known; hole (1, H, W)."""
         frame = PyramidLevel(torch.from_numpy(x_0)[:, None], torch.from_numpy(hole)[:, None])
-        for level in reversed(self._kept):
+        for number, level in enumerate(reversed(self._kept)):
+            frame = coarser(frame) if number else frame
             part = level.part
             there = (..., slice(part.y0, part.y1), slice(part.x0, part.x1))
             level.x_0[:, index] = frame.x_0[there][:, 0]
             level.hole[:, index] = frame.hole[there][:, 0]
-            frame = coarser(frame)
 
     def levels(self, device: torch.device | None = None) -> tuple[PyramidLevel, ...]:
         """Every level of which enough is known, coarsest first, on the device."""

@@ -49,8 +49,7 @@ def lay_out(hole: Box, hole_pixels: int, canvas: Box, settings: Settings) -> Lay
         return Layout(nearest, _grids(height, width, count))
     region = surroundings(hole, canvas, settings.context_pixels << count)
     height, width = region.padded
-    origin = region.box
-    near = Box(hole.x0 - origin.x0, hole.y0 - origin.y0, hole.x1 - origin.x0, hole.y1 - origin.y0)
+    near = hole.moved(-region.box.x0, -region.box.y0)
     return Layout(region, _parts(near, _grids(height, width, count), settings.context_pixels))
 
 
@@ -85,12 +84,8 @@ def _parts(hole: Box, grids: tuple[Box, ...], context: int) -> tuple[Box, ...]:
     """The hole and its context at each level, each part lying on the coarser one's pixels."""
     parts: list[Box] = []
     under = hole  # what the part has to hold, in pixels of its level
-    for level, grid in enumerate(reversed(grids)):
-        scale = 2**level
-        own = Box(
-            hole.x0 // scale, hole.y0 // scale, -(-hole.x1 // scale), -(-hole.y1 // scale)
-        ).grown(context)
-        part = own.union(under).intersection(grid)
+    for grid in reversed(grids):
+        part = hole.grown(context).union(under).intersection(grid)
         part = Box(
             part.x0 - part.x0 % 2,
             part.y0 - part.y0 % 2,
@@ -98,5 +93,5 @@ def _parts(hole: Box, grids: tuple[Box, ...], context: int) -> tuple[Box, ...]:
             min(part.y1 + part.y1 % 2, grid.y1),
         )
         parts.insert(0, part)
-        under = Box(part.x0 // 2, part.y0 // 2, -(-part.x1 // 2), -(-part.y1 // 2))
+        hole, under = hole.halved(), part.halved()
     return tuple(parts)

@@ -74,8 +74,7 @@ def beneath(finer: Box, coarser: Box) -> tuple[slice, slice]:
 
     The finer part's corner is even, and the coarser part holds all that lies beneath it.
     """
-    under = Box(finer.x0 // 2, finer.y0 // 2, -(-finer.x1 // 2), -(-finer.y1 // 2))
-    return under.slices(coarser)
+    return finer.halved().slices(coarser)
 
 
 def without_detail(coarse: Tensor, level: PyramidLevel) -> Tensor:

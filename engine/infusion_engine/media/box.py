@@ -60,6 +60,14 @@ class Box:
         """The box with `pixels` more on each side."""
         return Box(self.x0 - pixels, self.y0 - pixels, self.x1 + pixels, self.y1 + pixels)
 
+    def halved(self) -> Box:
+        """The pixels of a grid of half the size that the box touches."""
+        return Box(self.x0 // 2, self.y0 // 2, -(-self.x1 // 2), -(-self.y1 // 2))
+
+    def moved(self, x: int, y: int) -> Box:
+        """The box, `x` pixels to the right and `y` down."""
+        return Box(self.x0 + x, self.y0 + y, self.x1 + x, self.y1 + y)
+
     def slices(self, origin: Box) -> tuple[slice, slice]:
         """(rows, columns) of this box in an array whose first pixel is `origin`'s corner."""
         return (

@@ -47,8 +47,7 @@ class Region:
             return self
         if not self.is_native:
             raise ValueError("a part of a reduced region has no whole pixels of the plate")
-        x, y = self.box.x0, self.box.y0
-        box = Box(x + part.x0, y + part.y0, x + part.x1, y + part.y1)
+        box = part.moved(self.box.x0, self.box.y0)
         return Region(box, box.width, box.height)
 
     @cached_property
