@@ -31,7 +31,22 @@ TINY = replace(
 """Two levels of two intervals each, for a hole of 6 x 6 pixels."""
 
 
-def _run(folder: Path, told: list[IntervalDone] | None) -> np.ndarray:
+class _Steps(Report):
+    """Counts the steps of fitting that were really done: only they have a loss."""
+
+    fitting = 0
+
+    def progress(self, phase: str, done: int, total: int, **figures: float) -> None:
+        self.fitting += "loss" in figures
+
+
+def _run(
+    folder: Path,
+    told: list[IntervalDone] | None,
+    *,
+    seed: int = 0,
+    report: Report | None = None,
+) -> np.ndarray:
     """The filled clip of a run over a small clip; what it hands on goes to `told`."""
     generator = np.random.default_rng(0)
     hole = np.zeros((1, 3, 16, 16), np.float32)
@@ -46,10 +61,10 @@ def _run(folder: Path, told: list[IntervalDone] | None) -> np.ndarray:
     return Infusion(
         source,
         TINY,
-        seed=0,
+        seed=seed,
         take=0,
         store=Store(folder, on_damage=lambda _: None),
-        report=Report(),
+        report=report or Report(),
         threads=1,
         memory=2**33,
         on_interval=None if told is None else told.append,
@@ -104,3 +119,13 @@ def test_a_cached_run_hands_on_what_is_known(tmp_path: Path) -> None:
     assert [done.sample_key for done in again] == [done.sample_key for done in first]
     assert [done.predicted is None for done in again] == [True, True, True, False]
     assert np.array_equal(again[-1].frame(2), filled[:, 2])
+
+
+def test_what_is_told_to_be_found_is_not_fitted_again(tmp_path: Path) -> None:
+    """Another seed, whose fits are all hits, takes not one step of fitting."""
+    told: list[IntervalDone] = []
+    reports = [_Steps(), _Steps()]
+    for seed, report in enumerate(reports):
+        _run(tmp_path, told, seed=seed, report=report)
+    assert [done.outcome for done in told] == ["fitted"] * 4 + ["hit"] * 4
+    assert [report.fitting for report in reports] == [3 + 3 + 2 + 2, 0]

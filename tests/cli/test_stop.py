@@ -26,7 +26,8 @@ from infusion_engine.errors import StorageError
 
 kind, events, mode = sys.argv[1:4]
 stop.HEARTBEAT_SECONDS = 0.2
-stop.GRACE_SECONDS = float(sys.argv[4])
+if sys.argv[4]:
+    stop.GRACE_SECONDS = float(sys.argv[4])
 
 def work(report):
     Path(events).with_name("working").touch()
@@ -60,6 +61,7 @@ main(args=[])
 """What the engine does around a render, with work of a given kind in the render's place."""
 
 FAR_AWAY = "600"
+PROMISED_SECONDS = 5.0
 
 
 class Run:
@@ -158,6 +160,20 @@ def test_a_kernel_that_does_not_listen_is_ended(start: Callable[..., Run]) -> No
     assert run.process.returncode == 130
     assert not run.is_tidied
     assert run.told()[-1]["event"] == "failed"
+    assert run.told()[-1]["code"] == "cancelled"
+
+
+def test_a_kernel_that_does_not_listen_is_ended_in_time(start: Callable[..., Run]) -> None:
+    """With the grace that users have, one signal ends any work within the seconds promised."""
+    run = start("kernel", grace="")
+    run.wait_until_working()
+
+    asked = time.monotonic()
+    run.process.send_signal(signal.SIGTERM)
+    run.process.communicate(timeout=60)
+
+    assert time.monotonic() - asked < PROMISED_SECONDS
+    assert run.process.returncode == 130
     assert run.told()[-1]["code"] == "cancelled"
 
 

@@ -79,6 +79,19 @@ def test_an_output_disk_that_fills_up(
         assert files(disk / "out") == expected
 
 
+def test_an_output_disk_that_is_full(
+    exr_shot: Callable[..., ShotFiles], render: Render, files: ReadFiles, tmp_path: Path
+) -> None:
+    """It takes an empty file and no byte of it: noticed before anything is computed."""
+    shot = exr_shot(tmp_path)
+    with mounted(tmp_path / "disk", "size=4k") as disk:
+        outcome = render(*shot.arguments(disk / "out", tmp_path / "cache"))
+        assert files(disk) == {}
+    check_refusal(outcome, disk / "out", "No space left on device")
+    assert outcome.phases == set()
+    assert files(tmp_path / "cache") == {}
+
+
 def test_a_cache_disk_that_fills_up(
     exr_shot: Callable[..., ShotFiles], render: Render, files: ReadFiles, tmp_path: Path
 ) -> None:

@@ -232,6 +232,7 @@ def patched(source: Path, name: str, value: bytes) -> Path:
         ("compression", b"\x63", "compression number 99"),
         ("channels", b"A\0\7\0\0\0", "makes no sense"),
         ("channels", b"A\0\1\0\0\0\0\0\0\0\2\0\0\0\2\0\0\0", "luminance-chroma"),
+        ("channels", b"A\0\1\0\0\0\7", "is damaged: .*attribute"),  # seen by OpenEXR alone
     ],
 )
 def test_headers_that_lie_are_refused(
