@@ -23,6 +23,7 @@ from infusion_engine.media.exr_header import (
     ExrHeader,
     read_exr_header_from,
 )
+from infusion_engine.media.hush import hushed
 from infusion_engine.media.image_header import frame_bytes
 
 Channels = Mapping[str, np.ndarray]
@@ -57,19 +58,29 @@ def read_pixels(path: Path, header: ExrHeader) -> tuple[dict[str, np.ndarray], .
     needed = [[a for a in part if a.name in _NEEDED] for part in header.attributes]
     stream = io.BytesIO(_with_headers(content, header, needed))
     try:
-        file = OpenEXR.File(stream, separate_channels=True)
+        with hushed():
+            file = OpenEXR.File(stream, separate_channels=True)
     except (RuntimeError, ValueError, TypeError, UnicodeDecodeError) as error:
         raise FrameError(f"{path} is damaged: {error}", remedy=_REMEDY) from error
-    if len(file.parts) != len(header.parts):  # it drops parts it cannot decode, and says nothing
-        raise FrameError(f"{path} is damaged: its pixels cannot be decoded.", remedy=_REMEDY)
+    if len(file.parts) != len(header.parts):  # it drops parts it cannot decode, and raises nothing
+        raise _undecodable(path, header, {part.name() for part in file.parts})
     found = []
     for described, part in zip(header.parts, file.parts, strict=True):
         pixels = {name: channel.pixels for name, channel in part.channels.items()}
         shape = (described.data_window.height, described.data_window.width)
         if set(pixels) != set(described.names) or any(p.shape != shape for p in pixels.values()):
-            raise FrameError(f"{path} is damaged: its pixels cannot be decoded.", remedy=_REMEDY)
+            raise _undecodable(path, header, {part.name() for part in file.parts})
         found.append(pixels)
     return tuple(found)
+
+
+def _undecodable(path: Path, header: ExrHeader, decoded: set[str]) -> FrameError:
+    """The error of a file of which only the parts named in `decoded` could be decoded."""
+    lost = [part for part in header.parts if part.name not in decoded]
+    what = "its pixels"
+    if lost and len(header.parts) > 1:
+        what = f"the pixels of its part {lost[0].index} ('{lost[0].name}')"
+    return FrameError(f"{path} is damaged: {what} cannot be decoded.", remedy=_REMEDY)
 
 
 def encoded_exr(header: ExrHeader, parts: Sequence[NewPart]) -> bytes:
