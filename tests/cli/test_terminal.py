@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import json
+import os
+import subprocess
 import sys
 
 import pytest
@@ -141,6 +144,37 @@ def test_json_lines_are_events(capsys: pytest.CaptureFixture[str]) -> None:
         Heartbeat(3.0),
         Failed("storage", "Full."),
     ]
+
+
+CHATTER = """
+import ctypes
+from infusion_engine.cli.render import reporting
+from infusion_engine.cli.terminal import EventsMode
+
+with reporting(None, EventsMode.JSON) as report:
+    ctypes.CDLL(None).puts(b"said in C, and held back until the end")
+    print("said in Python")
+    report.warn("Odd.")
+"""
+
+
+@pytest.mark.parametrize("streams", ["", "2>&-", "0<&- 2>&-"])
+def test_what_libraries_print_is_no_event(streams: str) -> None:
+    """With `json`, stdout is for events alone: all else goes to stderr, if there is one."""
+    if os.name != "posix":
+        pytest.skip("needs a POSIX shell, and a C library under no name")
+    run = subprocess.run(
+        ["sh", "-c", f'exec "$0" -c "$1" {streams}', sys.executable, CHATTER],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert run.returncode == 0, run.stderr
+    kinds = [json.loads(line)["event"] for line in run.stdout.splitlines()]
+    assert kinds == ["warning", "finished"]
+    assert ("in C" in run.stderr, "in Python" in run.stderr) == (not streams, not streams)
 
 
 def test_a_process_without_stdout_has_a_sink(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,6 +26,7 @@ from infusion_node.wire.events import (
     to_line,
 )
 
+_STDOUT, _STDERR = 1, 2
 _COUNTABLE = 9999  # more units than that are no frames or steps, and nobody reads their number
 
 
@@ -47,24 +48,52 @@ def stdout_sink(mode: EventsMode) -> Sink:
     if mode is EventsMode.NONE or sys.stdout is None:
         return PlainLines(sys.stderr, only=(Warned,))
     if mode is EventsMode.JSON:
-        return JsonLines()
+        return JsonLines(claimed_stdout(sys.stdout))
     if mode is EventsMode.AUTO and sys.stdout.isatty() and os.environ.get("TERM") != "dumb":
         return LiveBar()
     return PlainLines(sys.stdout)
 
 
+def claimed_stdout(stdout: TextIO) -> TextIO:
+    """The process's stdout for one writer alone: from now on all else printed goes to stderr.
+
+    Libraries print on stdout, in C as well as in Python, and what they print may come out as late
+    as at exit: a program that reads events must not come upon it. A `stdout` that is not the
+    process's own is returned as it is.
+    """
+    try:
+        number = stdout.fileno()
+    except (OSError, ValueError):  # in memory, as in a test
+        return stdout
+    if number != _STDOUT:
+        return stdout
+    stdout.flush()
+    try:
+        os.fstat(_STDERR)
+    except OSError:  # it is closed: the duplicate below must not get its number
+        os.dup2(os.open(os.devnull, os.O_WRONLY), _STDERR)
+    claimed = os.fdopen(os.dup(_STDOUT), "w", encoding=stdout.encoding, errors=stdout.errors)
+    os.dup2(_STDERR, _STDOUT)
+    return claimed
+
+
 class JsonLines:
-    """Every event on stdout as one JSON object per line."""
+    """Every event as one JSON object per line."""
 
     name = "stdout"
     seconds_between = 0.25
 
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
     def write(self, event: Event, *, time: float) -> None:
         """Write the event's line."""
-        _write_line(sys.stdout, to_line(event, time=time))
+        _write_line(self._stream, to_line(event, time=time))
 
     def close(self) -> None:
-        """Nothing to do: every line was flushed."""
+        """Let the reader see the end, unless the stream is everybody's."""
+        if self._stream is not sys.stdout:
+            self._stream.close()
 
 
 class PlainLines:
@@ -103,7 +132,7 @@ class LiveBar:
             BarColumn(bar_width=None),
             TaskProgressColumn(),
             TextColumn("{task.fields[details]}"),
-            console=console or Console(soft_wrap=True, highlight=False),
+            console=console or Console(file=sys.stdout, soft_wrap=True, highlight=False),
             auto_refresh=False,  # no thread of its own: it would have to be waited for at the end
             transient=True,
             expand=True,
