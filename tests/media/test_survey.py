@@ -6,11 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import OpenEXR
 import pytest
 
 from infusion_engine.errors import FrameError, MatteError
 from infusion_engine.media.box import Box
 from infusion_engine.media.encoding import Curve
+from infusion_engine.media.layer import WriteMode
 from infusion_engine.media.shot import Shot, open_shot
 from infusion_engine.media.survey import Survey, survey
 from infusion_node.wire.job import RenderJob
@@ -56,7 +58,7 @@ def test_the_hole_of_each_frame_is_boxed(shoot: Shoot) -> None:
     matte = np.zeros((3, *SIZE), np.float32)
     matte[0, 10:14, 12:20] = 1.0
     matte[2, 15, 30] = 1e-6
-    found = survey(shoot(plates(), matte), on_frame=ignore)
+    found = survey(shoot(plates(), matte), mode=WriteMode.LAYER, on_frame=ignore)
     assert found.hole_pixels == 32  # of the first frame; the last has one
     x, y = CORNER
     assert found.holes[1001] == Box(12 + x, 10 + y, 20 + x, 14 + y)
@@ -70,7 +72,7 @@ def test_the_encoding_is_that_of_known_pixels(shoot: Shoot) -> None:
     matte = np.zeros((3, *SIZE), np.float32)
     matte[:, 10:14, 12:20] = 1.0
     plate = plates()
-    encoding = survey(shoot(plate, matte), on_frame=ignore).encoding
+    encoding = survey(shoot(plate, matte), mode=WriteMode.LAYER, on_frame=ignore).encoding
     assert encoding is not None
     assert encoding.curve is Curve.SYMMETRIC_LOG
     assert 0.985 < np.mean(np.abs(encoding.encode(plate[matte == 0])) <= 1.0) < 1.0
@@ -78,7 +80,9 @@ def test_the_encoding_is_that_of_known_pixels(shoot: Shoot) -> None:
 
 def test_a_matte_that_is_empty_everywhere_needs_no_encoding(shoot: Shoot) -> None:
     """There is nothing to fill."""
-    found = survey(shoot(plates(), np.zeros((3, *SIZE), np.float32)), on_frame=ignore)
+    found = survey(
+        shoot(plates(), np.zeros((3, *SIZE), np.float32)), mode=WriteMode.LAYER, on_frame=ignore
+    )
     assert found.encoding is None
     assert found.hole.is_empty
     assert set(found.holes) == {1001, 1002, 1003}
@@ -87,7 +91,9 @@ def test_a_matte_that_is_empty_everywhere_needs_no_encoding(shoot: Shoot) -> Non
 def test_a_matte_that_covers_everything_is_refused(shoot: Shoot) -> None:
     """Nothing is left to learn from."""
     with pytest.raises(MatteError):
-        survey(shoot(plates(), np.ones((3, *SIZE), np.float32)), on_frame=ignore)
+        survey(
+            shoot(plates(), np.ones((3, *SIZE), np.float32)), mode=WriteMode.LAYER, on_frame=ignore
+        )
 
 
 def test_not_a_number_is_not_a_value(shoot: Shoot) -> None:
@@ -96,7 +102,7 @@ def test_not_a_number_is_not_a_value(shoot: Shoot) -> None:
     plate[:, 0, :, 0], plate[:, 1, :, 1] = np.nan, np.inf
     matte = np.zeros((3, *SIZE), np.float32)
     matte[:, 10, 10] = 1.0
-    encoding = survey(shoot(plate, matte), on_frame=ignore).encoding
+    encoding = survey(shoot(plate, matte), mode=WriteMode.LAYER, on_frame=ignore).encoding
     assert encoding is not None
     assert np.isfinite([encoding.knee, encoding.low, encoding.high]).all()
 
@@ -105,7 +111,11 @@ def test_every_frame_is_told(shoot: Shoot) -> None:
     """(done, total), in order."""
     told: list[tuple[int, int]] = []
     matte = np.zeros((3, *SIZE), np.float32)
-    survey(shoot(plates(), matte), on_frame=lambda done, total: told.append((done, total)))
+    survey(
+        shoot(plates(), matte),
+        mode=WriteMode.LAYER,
+        on_frame=lambda done, total: told.append((done, total)),
+    )
     assert told == [(1, 3), (2, 3), (3, 3)]
 
 
@@ -118,7 +128,50 @@ def test_damage_in_the_middle_of_the_range_is_found(shoot: Shoot) -> None:
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) * 2 // 3])
     with pytest.raises(FrameError, match="1002"):
-        survey(shot, on_frame=ignore)
+        survey(shot, mode=WriteMode.LAYER, on_frame=ignore)
+
+
+@pytest.fixture
+def in_parts(tmp_path: Path) -> Callable[..., Shot]:
+    """Opens a shot whose matte is its A; of frames 1001-1004, 1003 has a damaged second part."""
+
+    def opened(frames: str, handles: int) -> Shot:
+        header = {"type": OpenEXR.scanlineimage, "compression": OpenEXR.ZIPS_COMPRESSION}
+        for frame, colour in enumerate(plates(4), start=1001):
+            alpha = np.zeros(SIZE, np.float16)
+            alpha[10:14, 12:20] = 1.0
+            channels = {**{name: colour[..., c].copy() for c, name in enumerate("RGB")}, "A": alpha}
+            beauty = OpenEXR.Part(dict(header), channels, "beauty")
+            depth = OpenEXR.Part(dict(header), {"Z": colour[..., 0].copy()}, "depth")
+            path = tmp_path / f"p.{frame}.exr"
+            OpenEXR.File([beauty, depth]).write(str(path))
+            if frame == 1003:
+                path.write_bytes(path.read_bytes()[:-200] + b"\xff" * 200)
+        return open_shot(RenderJob(str(tmp_path), "out", frames=frames, handles=handles))
+
+    return opened
+
+
+@pytest.mark.parametrize("mode", [WriteMode.LAYER, WriteMode.MERGED])
+def test_damage_in_another_part_is_found(in_parts: Callable[..., Shot], mode: WriteMode) -> None:
+    """It would be copied into the new file, so it is decoded now; the message names the part."""
+    with pytest.raises(FrameError, match=r"p\.1003\.exr is damaged: .* part 1 \('depth'\)"):
+        survey(in_parts("1001-1004", 0), mode=mode, on_frame=ignore)
+
+
+def test_damage_that_writing_does_not_meet_is_no_hindrance(in_parts: Callable[..., Shot]) -> None:
+    """A lone fill is made of the colour, and a handle is not written at all."""
+    lone = survey(in_parts("1001-1004", 0), mode=WriteMode.FILL, on_frame=ignore)
+    handle = survey(in_parts("1001-1002", 1), mode=WriteMode.LAYER, on_frame=ignore)
+    assert (len(lone.holes), len(handle.holes)) == (4, 3)
+
+
+def test_however_much_is_read_the_same_is_found(in_parts: Callable[..., Shot]) -> None:
+    """Colour and matte taken from the whole file are those that are read alone."""
+    shot = in_parts("1001-1002", 0)
+    found = [survey(shot, mode=mode, on_frame=ignore) for mode in WriteMode]
+    assert found[0] == found[1] == found[2]
+    assert found[0].hole_pixels == 32
 
 
 def test_the_hole_of_a_survey_is_the_union() -> None:

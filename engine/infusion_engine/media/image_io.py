@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +25,12 @@ from infusion_engine.media.image_header import (
     frame_bytes,
 )
 
-__all__ = ["Channel", "Format", "FrameHeader", "Part", "PixelType", "read_channels", "read_header"]
+__all__ = ["Channel", "Format", "FrameHeader", "Part", "PixelType"]  # handed on
+__all__ += ["Pixels", "read_channels", "read_header", "read_whole"]
+
+Pixels = Mapping[int, Mapping[str, np.ndarray]]
+"""Part by index, in it channel by name: (H, W) over the part's data window, as stored."""
+
 
 _MAGICS = (
     (EXR_MAGIC, Format.EXR),
@@ -93,6 +98,19 @@ def read_channels(header: FrameHeader, *, part: int, names: Sequence[str]) -> np
         pixels_by_part = exr_file.read_pixels(header.path, read_exr_header(header.path))
         return np.stack([pixels_by_part[part][name] for name in names], axis=2)
     return _read_oiio(header, part, names, pixel_type)
+
+
+def read_whole(header: FrameHeader) -> Pixels:
+    """Every channel of every part, bit for bit as stored.
+
+    Raises:
+        FrameError: any of the pixels are damaged.
+    """
+    if header.format is Format.EXR:
+        return dict(enumerate(exr_file.read_pixels(header.path, read_exr_header(header.path))))
+    (part,) = header.parts
+    pixels = read_channels(header, part=0, names=part.names)
+    return {0: {name: pixels[:, :, at] for at, name in enumerate(part.names)}}
 
 
 def write_raster(header: FrameHeader, pixels: np.ndarray, target: Path) -> None:

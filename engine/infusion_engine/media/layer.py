@@ -18,7 +18,7 @@ from infusion_engine.media.atomic import storage_error, write_bytes
 from infusion_engine.media.box import Box
 from infusion_engine.media.exr_header import read_exr_header
 from infusion_engine.media.image_header import Format, FrameHeader, Part, PixelType, frame_bytes
-from infusion_engine.media.image_io import read_channels, write_raster
+from infusion_engine.media.image_io import Pixels, read_channels, read_whole, write_raster
 
 _SPELLINGS = {"r": "R", "red": "R", "g": "G", "green": "G", "b": "B", "blue": "B"}
 _SPELLINGS |= {"a": "A", "alpha": "A"}
@@ -77,6 +77,21 @@ class _Window:
         return np.asarray(self.matte > 0)
 
 
+def read_for_writing(shot: PlateShot, frame: int, mode: WriteMode) -> Pixels:
+    """What writing a frame so decodes of its file: the colour for a lone fill, or everything.
+
+    Whoever reads this of every frame first knows that none will be found damaged when written.
+
+    Raises:
+        FrameError: pixels that are needed are damaged.
+    """
+    header = shot.header(frame)
+    if mode is not WriteMode.FILL:
+        return read_whole(header)
+    pixels = read_channels(header, part=shot.part, names=shot.colour)
+    return {shot.part: {name: pixels[:, :, at] for at, name in enumerate(shot.colour)}}
+
+
 def write_frame(
     shot: PlateShot,
     frame: int,
@@ -111,7 +126,7 @@ def write_frame(
     if header.format is Format.EXR:
         layers = {layer: over}
         layers |= {name: _over_window(one, part.data_window) for name, one in further.items()}
-        write_bytes(target, _exr_bytes(header, part, shot.colour, layers, mode=mode))
+        write_bytes(target, _exr_bytes(shot, frame, layers, mode=mode))
     elif header.format is Format.DPX:
         write_bytes(target, _dpx_bytes(header, over))
     elif fill is None and header.format is not Format.JPEG:
@@ -213,13 +228,10 @@ def _fill_of(over: _Window, channel: int, channels: int) -> np.ndarray:
 
 
 def _exr_bytes(
-    header: FrameHeader,
-    part: Part,
-    colour: tuple[str, ...],
-    layers: Mapping[str, _Window],
-    *,
-    mode: WriteMode,
+    shot: PlateShot, frame: int, layers: Mapping[str, _Window], *, mode: WriteMode
 ) -> bytes:
+    header, colour = shot.header(frame), shot.colour
+    part = header.parts[shot.part]
     pixel_type = part.channel(colour[0]).type
     if not pixel_type.is_float:
         raise FrameError(
@@ -227,7 +239,7 @@ def _exr_bytes(
             "half or float was expected."
         )
     exr = read_exr_header(header.path)
-    plate = exr_file.read_pixels(header.path, exr)
+    plate = read_for_writing(shot, frame, mode)
     named: dict[str, np.ndarray] = {}
     old: frozenset[tuple[int, str]] = frozenset()
     for layer, over in layers.items():
@@ -238,7 +250,7 @@ def _exr_bytes(
     if mode is WriteMode.FILL:
         return exr_file.encoded_exr(exr, [exr_file.NewPart(part.index, named)])
     parts = []
-    for index, channels in enumerate(plate):
+    for index, channels in plate.items():
         kept = {name: p for name, p in channels.items() if (index, name) not in old}
         if index == part.index:
             if mode is WriteMode.MERGED:

@@ -18,7 +18,13 @@ from infusion_engine.media.channels import (
     views_of,
 )
 from infusion_engine.media.frame_range import FrameRange
-from infusion_engine.media.image_io import FrameHeader, PixelType, read_channels, read_header
+from infusion_engine.media.image_io import (
+    FrameHeader,
+    Pixels,
+    PixelType,
+    read_channels,
+    read_header,
+)
 from infusion_engine.media.sequence import FileSequence, find_sequence, listed
 
 DEFAULT_CHANNEL = "A"
@@ -68,12 +74,15 @@ class MatteSource:
         """Name of the channel, as the file spells it."""
         return self.found.names[0]
 
-    def read(self, frame: int, *, canvas: Box, display_window: Box) -> np.ndarray:
+    def read(
+        self, frame: int, *, canvas: Box, display_window: Box, already: Pixels | None = None
+    ) -> np.ndarray:
         """The matte as used on `canvas`, for a plate with that display window.
 
         Outside the stored pixels a matte is 0, as everywhere in compositing, so that inverting
         makes it 1 there; but nothing is replaced outside both the picture and the stored pixels,
         or an inverted matte would ask for all overscan. Both pictures' corners are laid together.
+        `already` is what was read of the matte's file before, perhaps without the matte.
 
         Returns:
             float32 (H, W) in [0, 1]; 1 = replace, hole = values above 0.
@@ -83,7 +92,9 @@ class MatteSource:
         """
         header = self.headers[frame]
         part = header.parts[self.found.part]
-        stored = read_channels(header, part=part.index, names=self.found.names)[:, :, 0]
+        stored = (already or {}).get(part.index, {}).get(self.channel)
+        if stored is None:
+            stored = read_channels(header, part=part.index, names=self.found.names)[:, :, 0]
         window = _moved(part.data_window, part.display_window, display_window)
         inside = window.intersection(canvas)
         matte = np.zeros((canvas.height, canvas.width), np.float32)

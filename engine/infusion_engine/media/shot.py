@@ -13,7 +13,13 @@ from infusion_engine.errors import FrameError, MatteError, SequenceError, UsageE
 from infusion_engine.media.box import Box
 from infusion_engine.media.channels import Found, choose_view, find_colour, views_of
 from infusion_engine.media.frame_range import FrameRange
-from infusion_engine.media.image_io import FrameHeader, PixelType, read_channels, read_header
+from infusion_engine.media.image_io import (
+    FrameHeader,
+    Pixels,
+    PixelType,
+    read_channels,
+    read_header,
+)
 from infusion_engine.media.layer import layer_channels
 from infusion_engine.media.matte import MatteShaping, MatteSource, open_matte
 from infusion_engine.media.sequence import STILL_FRAME, FileSequence, find_sequence, listed
@@ -81,15 +87,20 @@ class Shot:
         """What the file of a frame read says about itself."""
         return self.headers[frame]
 
-    def read_plate(self, frame: int) -> PlateFrame:
+    def read_plate(self, frame: int, already: Pixels | None = None) -> PlateFrame:
         """The colour of a frame read, on the canvas.
+
+        `already` is what was read of the plate's file before, the colour among it.
 
         Raises:
             FrameError: the pixels are damaged.
         """
         header = self.headers[frame]
         window = header.parts[self.part].data_window
-        stored = read_channels(header, part=self.part, names=self.colour)
+        if already is None:
+            stored = read_channels(header, part=self.part, names=self.colour)
+        else:
+            stored = np.stack([already[self.part][name] for name in self.colour], axis=2)
         pixels = np.zeros((self.canvas.height, self.canvas.width, 3), stored.dtype)
         valid = np.zeros(pixels.shape[:2], np.bool_)
         place = window.slices(self.canvas)
@@ -97,13 +108,20 @@ class Shot:
         valid[place] = np.isfinite(stored).all(axis=2) if self.pixel_type.is_float else True
         return PlateFrame(pixels, valid)
 
-    def read_matte(self, frame: int) -> np.ndarray:
+    def read_matte(self, frame: int, already: Pixels | None = None) -> np.ndarray:
         """The matte as used for a frame read: float32 (H, W) in [0, 1] on the canvas, 1 = replace.
+
+        `already` is what was read of the plate's file before; a matte that lies in it is not read
+        again.
 
         Raises:
             FrameError: the matte's pixels are damaged.
         """
-        return self.matte.read(frame, canvas=self.canvas, display_window=self.display_window)
+        if self.matte.headers[frame] is not self.headers[frame]:  # a file of its own
+            already = None
+        return self.matte.read(
+            frame, canvas=self.canvas, display_window=self.display_window, already=already
+        )
 
 
 def open_shot(job: RenderJob) -> Shot:

@@ -9,7 +9,8 @@ import numpy as np
 
 from infusion_engine.media.box import Box
 from infusion_engine.media.encoding import Encoding, choose_encoding
-from infusion_engine.media.shot import Shot, check_something_known
+from infusion_engine.media.layer import WriteMode, read_for_writing
+from infusion_engine.media.shot import PlateFrame, Shot, check_something_known
 
 _VALUES_PER_FRAME = 20_000  # known pixels looked at to choose the encoding: enough for percentiles
 
@@ -34,10 +35,12 @@ class Survey:
         return whole
 
 
-def survey(shot: Shot, *, on_frame: Callable[[int, int], None]) -> Survey:
+def survey(shot: Shot, *, mode: WriteMode, on_frame: Callable[[int, int], None]) -> Survey:
     """Look at every frame once: holes, known values, and whether all pixels can be decoded.
 
-    Nothing from under the matte is looked at. `on_frame` is called with (frames done, frames).
+    Decoded is whatever writing the frames in `mode` will need, other parts and channels included,
+    so that no damage is found after the work. Nothing from under the matte is looked at.
+    `on_frame` is called with (frames done, frames).
 
     Raises:
         FrameError: a frame's pixels are damaged.
@@ -47,8 +50,7 @@ def survey(shot: Shot, *, on_frame: Callable[[int, int], None]) -> Survey:
     values: list[np.ndarray] = []
     known_pixels = hole_pixels = 0
     for done, frame in enumerate(shot.frames_read, start=1):
-        hole = shot.read_matte(frame) > 0.0  # (H, W)
-        plate = shot.read_plate(frame)
+        plate, hole = _look(shot, frame, mode)
         known = plate.valid & ~hole
         holes[frame] = Box.around(hole, shot.canvas)
         hole_pixels = max(hole_pixels, int(hole.sum()))
@@ -62,3 +64,10 @@ def survey(shot: Shot, *, on_frame: Callable[[int, int], None]) -> Survey:
     check_something_known(shot, known_pixels)
     encoding = choose_encoding(np.concatenate(values), shot.transfer)
     return Survey(holes=holes, encoding=encoding, hole_pixels=hole_pixels)
+
+
+def _look(shot: Shot, frame: int, mode: WriteMode) -> tuple[PlateFrame, np.ndarray]:
+    """The colour of a frame, and its hole (H, W) bool; all that will be written is decoded once."""
+    # A handle is never written: damage beside its colour hinders nobody.
+    read = read_for_writing(shot, frame, mode if frame in shot.frames else WriteMode.FILL)
+    return shot.read_plate(frame, read), shot.read_matte(frame, read) > 0.0
