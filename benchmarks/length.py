@@ -59,6 +59,9 @@ def shot_seconds(
         seconds += own.intervals * (
             own.steps_per_interval * pace.step_seconds + own.sampling_steps * evaluation
         )
+    # A step of several batches is taken to be as long as one step for each.
+    more = settings.layout_batches - 1
+    seconds += more * settings.steps_per_interval * pace.step_seconds
     return seconds
 
 

@@ -46,12 +46,17 @@ def within(settings: Settings, pace: Pace, seconds: float) -> Mapping[str, str]:
     )
     evaluations = max(1, evaluations)
     fitting = left - count * evaluations * pace.evaluation_seconds
-    steps = max(1, int(fitting / count / pace.step_seconds))
+    steps = max(1, int(fitting / _fits(settings) / pace.step_seconds))
     return {"steps_per_interval": str(steps), "sampling_steps": str(evaluations)}
 
 
 def expected(settings: Settings, pace: Pace) -> float:
     """Seconds that a render of one level takes with these settings."""
-    step, evaluation = pace.step_seconds, pace.evaluation_seconds
-    interval = settings.steps_per_interval * step + settings.sampling_steps * evaluation
-    return _AROUND + settings.intervals * interval
+    fitting = _fits(settings) * settings.steps_per_interval * pace.step_seconds
+    sampling = settings.intervals * settings.sampling_steps * pace.evaluation_seconds
+    return _AROUND + fitting + sampling
+
+
+def _fits(settings: Settings) -> int:
+    """Intervals, each for its batches: a step of several is taken to be as long as one for each."""
+    return settings.intervals + settings.layout_batches - 1

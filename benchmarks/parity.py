@@ -104,7 +104,7 @@ def _apart(model: Model, windows: Sequence[Window]) -> float:
             fine = model(*given).float()
         with precise(Precision.BF16, device):
             coarse = model(*given).float()
-        unit = model.unit(window.hint, window.t)
-        squares += float((((coarse - fine) / unit).square().mean(1, True) * window.counted).sum())
+        apart = model.in_units(coarse - fine, window.hint, window.t)
+        squares += float((apart.square().mean(1, True) * window.counted).sum())
         count += float(window.counted.sum())
     return float((squares / max(count, 1.0)) ** 0.5)

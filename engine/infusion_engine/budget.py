@@ -20,7 +20,7 @@ class LevelSpeed:
     """How fast one pyramid level goes on this device."""
 
     step_seconds: float
-    """Seconds for one optimiser step."""
+    """Seconds for one optimiser step of one batch."""
     evaluation_seconds: float
     """Seconds for one denoiser evaluation of a whole sample."""
 
@@ -76,9 +76,11 @@ def _share(number: int, share: float) -> int:
 def _fitting_seconds(settings: Settings, speeds: Sequence[LevelSpeed]) -> float:
     """Seconds for the fits of all intervals of all levels."""
     own = [at_level(settings, level) for level in range(len(speeds))]
+    # A step of several batches is taken to be as long as one step for each.
+    more = [settings.layout_batches - 1, *[0] * (len(speeds) - 1)]
     return sum(
-        one.intervals * one.steps_per_interval * speed.step_seconds
-        for one, speed in zip(own, speeds, strict=True)
+        (one.intervals + extra) * one.steps_per_interval * speed.step_seconds
+        for one, extra, speed in zip(own, more, speeds, strict=True)
     )
 
 

@@ -11,14 +11,17 @@ from dataclasses import dataclass
 
 from infusion_engine.cache.key import FitIdentity, SampleIdentity, Started
 from infusion_engine.diffusion.interval import Interval, intervals, sampling_timesteps
-from infusion_engine.settings import Settings, at_level, described
+from infusion_engine.settings import Settings, at_interval, at_level, described
 
 FIT_SEED = 0
 """Fits do not depend on the job's seed: another seed is another sample from the same fits."""
 
 _SAMPLING_SETTINGS = ("sampling_steps", "sampler", "margin_pixels")
-_REPLACED = ("detail_intervals", "detail_steps_per_interval", "detail_sampling_steps")
-"""At each level these have already taken the place of the plain ones, or say nothing there."""
+_REPLACED = (
+    *("detail_intervals", "detail_steps_per_interval", "detail_sampling_steps"),
+    "layout_batches",
+)
+"""In each interval these have already taken the place of the plain ones, or say nothing there."""
 
 
 @dataclass(frozen=True)
@@ -63,9 +66,10 @@ def stages(named: Named, settings: Settings) -> tuple[Stage, ...]:
     """Every interval of every level with the identities of its fit and sample, in order."""
     chain: list[Stage] = []
     for level, top in enumerate(named.tops):
-        own = at_level(settings, level)
-        spans = intervals(own.intervals, own.spacing, top=top)
+        whole = at_level(settings, level)
+        spans = intervals(whole.intervals, whole.spacing, top=top)
         for interval, following in zip(spans, (*spans[1:], None), strict=True):
+            own = at_interval(settings, level, interval.index)
             before = chain[-1] if chain else None
             fit = _fit_identity(named, own, level, interval, before)
             chain.append(

@@ -117,6 +117,8 @@ class Settings:
     """Side of the square training crop at working size; 0 trains on the whole region."""
     batch: int
     """Training windows in one optimiser update."""
+    layout_batches: int
+    """As many batches in each update of the coarsest size's noisiest interval, which lays out."""
     optimiser: Optimiser
     """How weights are moved."""
     learning_rate: float
@@ -156,6 +158,7 @@ PRESETS: Mapping[str, Settings] = {
         window_frames=20,
         crop_pixels=0,
         batch=1,
+        layout_batches=1,
         optimiser=Optimiser.ADAM,
         learning_rate=1e-4,
         schedule=Schedule.CONSTANT,
@@ -183,6 +186,7 @@ PRESETS: Mapping[str, Settings] = {
         window_frames=12,
         crop_pixels=48,
         batch=8,
+        layout_batches=1,
         optimiser=Optimiser.MUON,
         learning_rate=1e-2,
         schedule=Schedule.WARMUP_COSINE,
@@ -210,6 +214,7 @@ PRESETS: Mapping[str, Settings] = {
         window_frames=8,
         crop_pixels=40,
         batch=1,
+        layout_batches=2,
         optimiser=Optimiser.MUON,
         learning_rate=1e-2,
         schedule=Schedule.WARMUP_COSINE,
@@ -234,6 +239,17 @@ def at_level(settings: Settings, level: int) -> Settings:
         steps_per_interval=settings.detail_steps_per_interval,
         sampling_steps=settings.detail_sampling_steps,
     )
+
+
+def at_interval(settings: Settings, level: int, index: int) -> Settings:
+    """The settings of interval `index` (0 for the noisiest) of a level.
+
+    The first of all begins from nothing, where the least is seen, and settles the layout: its
+    updates are means over more windows.
+    """
+    own = at_level(settings, level)
+    first = level == 0 and index == 0
+    return replace(own, batch=own.batch * own.layout_batches) if first else own
 
 
 def overridden(settings: Settings, changes: Mapping[str, str]) -> Settings:
@@ -314,6 +330,7 @@ _LEAST: Mapping[str, float] = {
     "window_frames": 1,
     "crop_pixels": 0,
     "batch": 1,
+    "layout_batches": 1,
     "learning_rate": 0.0,
     "ema": 0.0,
     "context_pixels": 0,

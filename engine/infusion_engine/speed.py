@@ -37,7 +37,8 @@ def measured(infusion: Infusion) -> tuple[LevelSpeed, ...]:
     found = []
     for level in range(len(infusion.levels)):
         infusion.report.progress("measuring", level, len(infusion.levels))
-        stage = next(stage for stage in infusion.stages if stage.level == level)
+        # The last interval: the first of all takes more windows in a step.
+        stage = next(s for s in reversed(infusion.stages) if s.level == level)
         step = _step_seconds(infusion, stage)
         found.append(LevelSpeed(step, _evaluation_seconds(infusion, stage)))
     infusion.report.progress("measuring", len(found), len(found))

@@ -90,8 +90,16 @@ def used(network: Network, fit_seed: int) -> Model:
     model = build(network, channels=8)
     initialise(model, fit_seed)
     if isinstance(model, ResidualDenoiser):
-        sizes = (torch.tensor(size) for size in (0.7, 0.09, 0.4, 0.002))
-        model.gauge = Gauge(torch.tensor([0.1, -0.2, 0.3]), *sizes)
+        deviation, spread, moving, unseen = torch.tensor([0.7, 0.09, 0.4, 0.002])
+        model.gauge = Gauge(
+            mean=torch.tensor([0.1, -0.2, 0.3]),
+            deviation=deviation,
+            spread=spread,
+            moving=moving,
+            unseen=unseen,
+            axes=torch.eye(3).roll(1, 0),
+            shares=torch.tensor([1.0, 0.5, 0.3]),
+        )
         torch.manual_seed(fit_seed)
         with torch.no_grad():  # so that what the network is shown, in gauged sizes, has a say
             model.network.last.weight.normal_(0.0, 0.1)
@@ -131,6 +139,8 @@ def test_the_gauge_is_part_of_the_state() -> None:
     state = state_of(used(Network.RESIDUAL, 1))
     gauge = {name: value for name, value in state.items() if name.startswith("gauge.")}
     assert gauge.pop("gauge.mean").tolist() == pytest.approx([0.1, -0.2, 0.3])
+    assert gauge.pop("gauge.axes").tolist() == torch.eye(3).roll(1, 0).tolist()
+    assert gauge.pop("gauge.shares").tolist() == pytest.approx([1.0, 0.5, 0.3])
     sizes = {"deviation": 0.7, "spread": 0.09, "moving": 0.4, "unseen": 0.002}
     assert {k: float(v) for k, v in gauge.items()} == {
         f"gauge.{k}": pytest.approx(v) for k, v in sizes.items()

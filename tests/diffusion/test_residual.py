@@ -34,6 +34,8 @@ GAUGE = Gauge(
     spread=torch.tensor(SPREAD),
     moving=torch.tensor(0.5),
     unseen=torch.tensor(SPREAD**2),  # so that of what is not remembered, all of it is expected
+    axes=torch.eye(3),
+    shares=torch.ones(3),
 )
 
 
@@ -305,7 +307,7 @@ def test_a_unit_of_the_network_is_c_out_at_each_voxel(guess: Tensor) -> None:
         silent = unfitted()(x_t, nothing, cut_hole(), hint, t)
     spread, sigma = model.spread(hint), model.sigma(t)
     expected = spread * sigma / torch.sqrt(spread**2 + sigma**2)
-    assert torch.allclose(model.unit(hint, t), expected, rtol=1e-4)
+    assert torch.allclose(model.in_units(torch.ones_like(guess), hint, t), 1 / expected, rtol=1e-4)
     assert torch.allclose(said - silent, 2.0 * expected.expand_as(said), atol=1e-4)
 
 

@@ -87,9 +87,18 @@ class ResidualOracle(ResidualDenoiser):
 
 EVERYWHERE = torch.tensor(1e9)
 """A gauge's `unseen` by which every voxel has the level's own spread."""
+RGB, ALIKE = torch.eye(3), torch.ones(3)
+"""Axes of colour along which nothing is told apart."""
 
 
-def saying(settings: Settings, answer: Tensor, *, unseen: Tensor = EVERYWHERE) -> Model:
+def saying(
+    settings: Settings,
+    answer: Tensor,
+    *,
+    unseen: Tensor = EVERYWHERE,
+    axes: Tensor = RGB,
+    shares: Tensor = ALIKE,
+) -> Model:
     """A network of the settings' kind that predicts `answer`."""
     model: PublishedOracle | ResidualOracle
     if settings.network is Network.PUBLISHED:
@@ -98,7 +107,13 @@ def saying(settings: Settings, answer: Tensor, *, unseen: Tensor = EVERYWHERE) -
         model = ResidualOracle(channels=8)
         one = torch.tensor(1.0)
         model.gauge = Gauge(
-            torch.zeros(3), one, spread=torch.tensor(SPREAD), moving=0.1 * one, unseen=unseen
+            mean=torch.zeros(3),
+            deviation=one,
+            spread=torch.tensor(SPREAD),
+            moving=0.1 * one,
+            unseen=unseen,
+            axes=axes,
+            shares=shares,
         )
     model.answer = answer
     return model

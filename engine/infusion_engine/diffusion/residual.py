@@ -132,6 +132,10 @@ class Gauge:
     """() squared deviation from the guess for each unit of energy that is expected."""
     unseen: Tensor
     """() squared deviation from the guess where nothing is remembered, on top of that."""
+    axes: Tensor
+    """(3, 3), orthonormal rows: directions of colour in which the guess is out, furthest first."""
+    shares: Tensor
+    """(3,) in (0, 1], deviation along each of them as a part of the first's."""
 
     def to(self, device: torch.device) -> Gauge:
         """The same gauge on a device."""
@@ -141,7 +145,15 @@ class Gauge:
 def plain_gauge() -> Gauge:
     """What holds before a fit has looked at the shot."""
     half = torch.tensor(0.5)
-    return Gauge(torch.zeros(3), half, spread=half, moving=torch.tensor(0.0), unseen=half**2)
+    return Gauge(
+        mean=torch.zeros(3),
+        deviation=half,
+        spread=half,
+        moving=torch.tensor(0.0),
+        unseen=half**2,
+        axes=torch.eye(3),
+        shares=torch.ones(3),
+    )
 
 
 class ResidualDenoiser(nn.Module):
@@ -149,6 +161,8 @@ class ResidualDenoiser(nn.Module):
 
     The residual is x_0 minus the guess; c_skip and c_out are EDM's (table 1) with the residual's
     spread as sigma_data, so that an unfitted network already is a Wiener filter around the guess.
+    Residuals are seen and said along the shot's own axes of colour, each with its own spread:
+    what is never green is not to be filled with green noise (docs/decisions/colour-axes.md).
     """
 
     alpha_bars: Tensor
@@ -171,14 +185,17 @@ class ResidualDenoiser(nn.Module):
         """
         a, sigma = self.alpha_bars[t], self.sigma(t)
         spread = self.spread(hint)
-        noisy = x_t / torch.sqrt(a)[:, None, None, None, None] - hint.guess  # residual and noise
-        unit_noisy = noisy * torch.rsqrt(spread**2 + sigma**2) * hole
+        spreads = self.spreads(hint)
+        # The residual and noise, along the axes of colour.
+        noisy = self.along(x_t / torch.sqrt(a)[:, None, None, None, None] - hint.guess)
+        unit_noisy = noisy * torch.rsqrt(spreads**2 + sigma**2) * hole
         x = _padded(self._features(unit_noisy, conditioning, hole, hint, spread))
         level = self.level(-torch.log(sigma.flatten()) / 4.0)
         correction = self.network(x.contiguous(memory_format=torch.channels_last_3d), level)
         height, width = x_t.shape[-2:]
-        c_skip, c_out = scalings(spread, sigma)
-        x_0: Tensor = hint.guess + c_skip * noisy + c_out * correction[..., :height, :width].float()
+        c_skip, c_out = scalings(spreads, sigma)
+        added = c_skip * noisy + c_out * correction[..., :height, :width].float()
+        x_0: Tensor = hint.guess + torch.einsum("bcthw,cd->bdthw", added, self.gauge.axes)
         return x_0
 
     def _features(
@@ -191,15 +208,16 @@ class ResidualDenoiser(nn.Module):
     ) -> Tensor:
         """What the network sees, each feature of about unit size: (B, INPUTS, T, H, W)."""
         whole, known = self.gauge.spread, 1.0 - hole
+        each = whole * self._shares
         mean = self.gauge.mean[None, :, None, None, None]
         return torch.cat(
             [
                 unit_noisy,
-                (conditioning - hint.guess) * known / whole,
+                self.along(conditioning - hint.guess) * known / each,
                 (hint.guess - mean) / self.gauge.deviation,
                 hole,
                 torch.ones_like(hole),
-                (hint.memory - hint.guess) * hint.weight / whole,
+                self.along(hint.memory - hint.guess) * hint.weight / each,
                 hint.weight.expand_as(hole),
                 torch.log(spread / whole) * hole,
             ],
@@ -216,14 +234,27 @@ class ResidualDenoiser(nn.Module):
         whole = self.gauge.spread
         return (SPREAD_MARGIN * squares.sqrt()).clamp(min=LEAST_SPREAD * whole, max=whole)
 
+    def spreads(self, hint: Hint) -> Tensor:
+        """The same along each axis of colour, (B, 3, T, H, W)."""
+        return self.spread(hint) * self._shares
+
+    @property
+    def _shares(self) -> Tensor:
+        """The gauge's shares, (1, 3, 1, 1, 1)."""
+        return self.gauge.shares[None, :, None, None, None]
+
+    def along(self, x: Tensor) -> Tensor:
+        """(B, 3, T, H, W) in red, green and blue -> the same along the axes of colour."""
+        return torch.einsum("bdthw,cd->bcthw", x, self.gauge.axes)
+
+    def in_units(self, error: Tensor, hint: Hint, t: Tensor) -> Tensor:
+        """An error of x_0 in what the network says: along the axes, over c_out, (B, 3, T, H, W)."""
+        return self.along(error) / scalings(self.spreads(hint), self.sigma(t))[1]
+
     def sigma(self, t: Tensor) -> Tensor:
         """Noise per unit of signal, (B, 1, 1, 1, 1)."""
         a = self.alpha_bars[t][:, None, None, None, None]
         return torch.sqrt((1.0 - a) / a)
-
-    def unit(self, hint: Hint, t: Tensor) -> Tensor:
-        """What one unit of the network's output is in x_0: c_out, (B, 1, T, H, W)."""
-        return scalings(self.spread(hint), self.sigma(t))[1]
 
     @staticmethod
     def level(position: Tensor) -> Tensor:

@@ -16,6 +16,8 @@ from infusion_engine.training.window import draw_window
 _DRAWS = 24  # windows over which the guess is tried
 _LEAST = 1e-3  # a flat plate has no deviation to divide by
 _ROUNDS = 4  # of weighing errors by what is expected
+_LEAST_SHARE = 0.1
+"""Of the first axis' deviation: what hardly varies in the shot may, under the matte, a little."""
 
 
 def measured(ground: Ground, *, settings: Settings, fit_seed: int) -> Gauge:
@@ -23,7 +25,9 @@ def measured(ground: Ground, *, settings: Settings, fit_seed: int) -> Gauge:
     seen = ground.x_0[:, torch.from_numpy(~ground.missing).to(ground.x_0.device)].double()  # (3, N)
     if seen.numel() == 0:
         seen = torch.zeros(3, 1, dtype=torch.float64, device=ground.x_0.device)
-    squares, expected = _tried(ground, settings, fit_seed)
+    errors, expected = _tried(ground, settings, fit_seed)
+    squares = np.square(errors).mean(1)
+    axes, shares = principal(errors)
     spread = max(float(np.sqrt(squares.mean())) if len(squares) else 0.0, _LEAST)
     moving, unseen = _explained(squares, expected, least=(0.1 * spread) ** 2)
     return Gauge(
@@ -32,23 +36,42 @@ def measured(ground: Ground, *, settings: Settings, fit_seed: int) -> Gauge:
         spread=torch.tensor(spread),
         moving=torch.tensor(moving),
         unseen=torch.tensor(unseen),
+        axes=torch.from_numpy(axes).float(),
+        shares=torch.from_numpy(shares).float(),
     ).to(ground.x_0.device)
 
 
 def _tried(ground: Ground, settings: Settings, fit_seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """(N,) squared errors of the guess where they count; (N, 2) energy and 1 - weight there."""
+    """(N, 3) errors of the guess where they count; (N, 2) energy and 1 - weight there."""
     everything = Interval(index=0, low=0, high=T)
-    squares, expected = [], []
+    errors, expected = [], []
     for step in range(_DRAWS):
         window = draw_window(
             ground, settings=settings, interval=everything, fit_seed=fit_seed, step=step
         )
         hint, counts = window.hint, window.counted > 0.0
-        error = (window.x_0 - hint.guess).square().mean(1, keepdim=True)[counts]
+        error = (window.x_0 - hint.guess).movedim(1, -1)[counts[:, 0]]  # (n, 3)
         unseen = (1.0 - hint.weight).expand_as(counts)[counts]
-        squares.append(error.double().cpu().numpy())
+        errors.append(error.double().cpu().numpy())
         expected.append(torch.stack([hint.energy[counts], unseen], 1).double().cpu().numpy())
-    return np.concatenate(squares), np.concatenate(expected)
+    return np.concatenate(errors), np.concatenate(expected)
+
+
+def principal(errors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The axes of colour along which errors (N, 3) lie, and how far along each of them.
+
+    Returns:
+        ((3, 3) orthonormal rows, furthest first, each with its largest part above 0;
+        (3,) root mean squares as parts of the first, none below _LEAST_SHARE).
+    """
+    if not errors.any():
+        return np.eye(3), np.ones(3)
+    squares, columns = np.linalg.eigh(errors.T @ errors / len(errors))  # rising
+    axes = columns.T[::-1]
+    signs = np.sign(axes[np.arange(3), np.abs(axes).argmax(1)])
+    deviations = np.sqrt(squares[::-1].clip(min=0.0))
+    shares: np.ndarray = (deviations / deviations[0]).clip(min=_LEAST_SHARE)
+    return np.ascontiguousarray(axes * signs[:, None]), shares
 
 
 def _explained(squares: np.ndarray, expected: np.ndarray, *, least: float) -> tuple[float, float]:
