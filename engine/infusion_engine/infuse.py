@@ -311,13 +311,17 @@ class Infusion:
         unit = self.units[number]
         x_0 = level.x_0 / unit
         hint = self._hint(index, x_0)
-        there = (..., rows, columns)
+
+        def there(x: Tensor) -> Tensor:
+            """What is sampled of it: a copy, so that nothing holds the rest."""
+            return x[..., rows, columns].clone()
+
         return Scene(
-            x_0=x_0[there],
-            hole=level.hole[there],
+            x_0=there(x_0),
+            hole=there(level.hole),
             lowest=tuple(value / unit for value in self.range[0]),
             highest=tuple(value / unit for value in self.range[1]),
-            hint=Hint(**{f.name: getattr(hint, f.name)[there] for f in fields(Hint)}),
+            hint=Hint(**{f.name: there(getattr(hint, f.name)) for f in fields(Hint)}),
             corner=(level.corner[0] + rows.start, level.corner[1] + columns.start),
         )
 

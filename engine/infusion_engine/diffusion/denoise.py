@@ -32,7 +32,7 @@ class Denoiser(Protocol):
             t: (B,) timesteps.
 
         Returns:
-            (B, 3, T, H, W).
+            (B, 3, T, H, W), nobody else's: a sampler writes into it.
         """
         ...
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -12,8 +13,11 @@ from torch import Tensor
 from infusion_engine.diffusion import noise
 from infusion_engine.diffusion.denoise import Denoiser
 from infusion_engine.diffusion.hint import Hint
-from infusion_engine.diffusion.schedule import alpha_bar, implicit, log_snr, posterior
+from infusion_engine.diffusion.schedule import Posterior, alpha_bar, implicit, log_snr, posterior
 from infusion_engine.settings import Sampler
+
+_AT_ONCE = 1 << 24
+"""Values of a clip that are carried on at once, beside what has to be held of all of it."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,16 @@ class Scene:
     corner: tuple[int, int] = (0, 0)
     """(row, column) of the first pixel in the clip that this is a part of; noise goes by it."""
 
+    def clipped(self, x_0: Tensor) -> Tensor:
+        """(3, T, H, W) within the known range, channel by channel.
+
+        A colour that the plate has nowhere is no fill, however dark or bright it is.
+        """
+        lowest, highest = (
+            x_0.new_tensor(bound)[:, None, None, None] for bound in (self.lowest, self.highest)
+        )
+        return x_0.clamp(lowest, highest)
+
 
 @dataclass(frozen=True)
 class NoiseSource:
@@ -45,16 +59,18 @@ class NoiseSource:
     level: int = 0
     """Resolution level, 0 for the coarsest."""
 
-    def at(self, t: int, like: Tensor, corner: tuple[int, int] = (0, 0)) -> Tensor:
+    def at(
+        self, t: int, like: Tensor, corner: tuple[int, int] = (0, 0), *, first: int = 0
+    ) -> Tensor:
         """The noise that is added on the way to timestep t; (C, T, H, W) like `like`.
 
-        `corner` is the (row, column) of its first pixel in the whole clip.
+        `corner` is the (row, column) of its first pixel in the whole clip, `first` its first frame.
         """
         channels, frames, rows, columns = like.shape
         top, left = corner
         return noise.gaussian(
             noise.key("sample", self.seed, self.take, self.level, t),
-            frames=range(frames),
+            frames=range(first, first + frames),
             rows=range(top, top + rows),
             columns=range(left, left + columns),
             channels=channels,
@@ -99,29 +115,54 @@ def sample_interval(
     Returns:
         (x at `then`, last predicted and reprojected x_0), each (3, T, H, W).
     """
-    hole = scene.hole.bool()
-    # By channel: a colour that the plate has nowhere is no fill, however dark or bright it is.
-    lowest, highest = (
-        x_t.new_tensor(bound)[:, None, None, None] for bound in (scene.lowest, scene.highest)
-    )  # (3, 1, 1, 1) each
+    x_t = x_t.clone()  # moved in place from here on: a large clip is held as few times as can be
     x_0 = x_t
     before: tuple[int, Tensor] | None = None  # the last timestep and its x_0
     for done, (t, s) in enumerate(zip(timesteps, (*timesteps[1:], then), strict=True), start=1):
         when = torch.tensor([t], device=x_t.device)
-        predicted = denoiser(x_t[None], scene.x_0[None], scene.hole[None], scene.hint, when)[
-            0
-        ].float()
-        x_0 = torch.where(hole, predicted.clamp(lowest, highest), scene.x_0)
-        step = implicit(t, s) if sampler is Sampler.DETERMINISTIC else posterior(t, s)
-        ahead = x_0
-        if sampler is Sampler.MULTISTEP and before is not None and s >= 0:
-            ahead = x_0 + _lean(before[0], t, s) * (x_0 - before[1])
+        x_0 = denoiser(x_t[None], scene.x_0[None], scene.hole[None], scene.hint, when)[0].float()
+        move = _Move.between(t, s, sampler, before=None if before is None else before[0])
+        for frames in _pieces(x_t):
+            known = scene.x_0[:, frames]
+            x_0[:, frames] = torch.where(
+                scene.hole[:, frames] > 0.0, scene.clipped(x_0[:, frames]), known
+            )
+            last = x_0[:, frames] if before is None else before[1][:, frames]
+            noise = partial(source.at, s, known, scene.corner, first=frames.start)
+            x_t[:, frames] = move.moved(x_t[:, frames], x_0[:, frames], last, noise)
         before = (t, x_0)
-        x_t = step.x_0_weight * ahead + step.x_t_weight * x_t
-        if step.deviation > 0.0:
-            x_t = x_t + step.deviation * source.at(s, x_t, scene.corner)
         on_step(done)
     return x_t, x_0
+
+
+@dataclass(frozen=True)
+class _Move:
+    """One step's way from a noise level to the next."""
+
+    step: Posterior
+    """Weights and deviation."""
+    lean: float
+    """How far predicted x_0 is carried on along its last change; 0 for not at all."""
+
+    @staticmethod
+    def between(t: int, s: int, sampler: Sampler, *, before: int | None) -> _Move:
+        """From timestep t to s (-1: no noise left); `before` is the one before t, if there is."""
+        step = implicit(t, s) if sampler is Sampler.DETERMINISTIC else posterior(t, s)
+        leans = sampler is Sampler.MULTISTEP and before is not None and s >= 0
+        return _Move(step, _lean(before, t, s) if leans and before is not None else 0.0)
+
+    def moved(self, x_t: Tensor, x_0: Tensor, last: Tensor, noise: Callable[[], Tensor]) -> Tensor:
+        """The sample at the next noise level; `last` is the x_0 before, all (3, T, H, W)."""
+        ahead = x_0 + self.lean * (x_0 - last) if self.lean else x_0
+        x_s = self.step.x_0_weight * ahead + self.step.x_t_weight * x_t
+        return x_s + self.step.deviation * noise() if self.step.deviation > 0.0 else x_s
+
+
+def _pieces(x: Tensor) -> Iterator[slice]:
+    """Frames of (C, T, H, W), so many at once that what is made of them on the way is small."""
+    at_once = max(1, _AT_ONCE // x[:, 0].numel())
+    for first in range(0, x.shape[1], at_once):
+        yield slice(first, min(first + at_once, x.shape[1]))
 
 
 def _lean(before: int, t: int, s: int) -> float:
