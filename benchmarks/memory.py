@@ -56,8 +56,13 @@ def write_shot(folder: Path, size: tuple[int, int], frames: int) -> None:
         OpenEXR.File(dict(header), {"A": matte}).write(str(folder / f"matte/m.{1001 + index}.exr"))
 
 
-def measured(folder: Path) -> dict[str, float]:
+def measured(folder: Path, *flags: str, steady: bool = True) -> dict[str, float]:
     """Peak resident memory in MiB and seconds of one render of the shot in `folder`.
+
+    Args:
+        folder: holds `plate` and `matte`; `out` is written.
+        flags: of the command, beside its own.
+        steady: with STEADY in its environment.
 
     Raises:
         RuntimeError: the render failed.
@@ -66,10 +71,11 @@ def measured(folder: Path) -> dict[str, float]:
         *(sys.executable, "-m", "infusion_engine.cli.render", str(folder / "plate")),
         *("--matte", str(folder / "matte"), "--output", str(folder / "out"), "--events", "none"),
         *COMMAND,
+        *flags,
         *(part for setting in BUDGET for part in ("--set", setting)),
     ]
     began = time.monotonic()
-    process = subprocess.Popen(command, env={**os.environ, **STEADY})
+    process = subprocess.Popen(command, env={**os.environ, **(STEADY if steady else {})})
     _, status, usage = os.wait4(process.pid, 0)
     if status:
         raise RuntimeError(f"the render ended with status {status}")
