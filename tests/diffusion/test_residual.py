@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from infusion_engine.diffusion.denoise import initialise
+from infusion_engine.diffusion.denoise import initialise, precise
 from infusion_engine.diffusion.hint import Hint, bare
 from infusion_engine.diffusion.residual import (
     INPUTS,
@@ -20,6 +20,7 @@ from infusion_engine.diffusion.residual import (
     scalings,
 )
 from infusion_engine.diffusion.schedule import alpha_bar
+from infusion_engine.settings import Precision
 
 SHAPE = (3, 3, 32, 32)
 SPREAD = 0.2
@@ -324,6 +325,20 @@ def test_a_unit_of_the_network_is_c_out_at_each_voxel(guess: Tensor, gauge: Gaug
     assert torch.allclose(said - silent, mixed(c_out * units, gauge.axes), atol=1e-4)
     assert torch.allclose(model.in_units(said - silent, hint, t), units, rtol=1e-3)
     assert torch.allclose(model.in_units(mixed(c_out, gauge.axes), hint, t), torch.ones_like(units))
+
+
+@pytest.mark.parametrize("t", [1, 300, 999])
+def test_all_but_convolutions_keep_their_digits(clip: Tensor, guess: Tensor, t: int) -> None:
+    """bf16 is for the network alone: while it says nothing, predictions are the same bits."""
+    hole, hint = cut_hole(), mixed_hint(guess)
+    torch.manual_seed(t)
+    given = (torch.randn(1, *SHAPE), clip[None] * (1 - hole), hole, hint, torch.tensor([t]))
+    model, cpu = unfitted(TURNED), torch.device("cpu")
+    with torch.no_grad(), precise(Precision.BF16, cpu):
+        short, seen = model(*given), model.along(clip[None])
+    with torch.no_grad():
+        assert torch.equal(short, model(*given))
+        assert torch.equal(seen, model.along(clip[None]))
 
 
 def test_an_axis_has_no_sign_before_a_fit(clip: Tensor, guess: Tensor) -> None:
