@@ -36,6 +36,7 @@ CHANGES: Mapping[str, str] = {
     "window_frames": "9",
     "crop_pixels": "48",
     "batch": "2",
+    "layout_batches": "3",
     "optimiser": "muon",
     "learning_rate": "0.02",
     "schedule": "constant",
@@ -131,6 +132,28 @@ def test_finer_levels_have_their_own_numbers() -> None:
     assert [stage.level for stage in found] == [0, 0, 0, 1, 1, 2, 2]
     assert [s.settings.steps_per_interval for s in found] == [31] * 3 + [17] * 4
     assert [len(s.timesteps) for s in found] == [13] * 3 + [5] * 4
+
+
+def test_only_the_first_fit_of_all_draws_more_windows() -> None:
+    """So many batches at the coarsest level's noisiest interval; one at every other."""
+    found = chain(replace(ADAM, batch=3, layout_batches=2))
+    assert [stage.settings.batch for stage in found] == [6] + [3] * (len(found) - 1)
+    steps = [stage.settings.steps_per_interval for stage in found]
+    assert steps == [ADAM.steps_per_interval] * 4 + [ADAM.detail_steps_per_interval] * 4
+
+
+def test_a_fit_is_named_by_the_windows_it_draws() -> None:
+    """However the number of them was come by: `layout_batches` itself is in no name."""
+    assert all("layout_batches" not in stage.fit.training for stage in chain())
+    twice, plain = (
+        chain(replace(ADAM, batch=batch, layout_batches=many)) for batch, many in ((2, 3), (6, 1))
+    )
+    assert twice[0].fit == plain[0].fit
+    assert [stage.fit.training["batch"] for stage in twice] == [6] + [2] * (len(twice) - 1)
+    once, more = (chain(replace(ADAM, layout_batches=many)) for many in (1, 2))
+    for before, after in zip(once[1:], more[1:], strict=True):
+        assert after.fit.parent != before.fit.parent
+        assert replace(after.fit, parent=before.fit.parent) == before.fit
 
 
 def test_the_published_chain() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,8 +20,10 @@ from infusion_engine.infuse import Infusion, Source
 from infusion_engine.minutes import budgeted
 from infusion_engine.plan import Plan, prepare
 from infusion_engine.progress import Report
-from infusion_engine.settings import PRESETS
+from infusion_engine.settings import PRESETS, Settings
 from infusion_engine.speed import measured
+from infusion_engine.training import fit
+from infusion_engine.training.window import Window, draw_window
 from infusion_node.wire.events import Event, Progress, Waiting, Warned
 from infusion_node.wire.job import RenderJob
 
@@ -263,6 +266,32 @@ def test_every_level_is_measured_and_nothing_kept(job: RenderJob, store: Store) 
     assert len(speeds) == 2
     assert all(speed.step_seconds > 0 and speed.evaluation_seconds > 0 for speed in speeds)
     assert not store.folder.exists()
+
+
+@pytest.mark.parametrize("intervals", ["1", "4"])
+def test_what_is_measured_is_a_step_of_one_batch(
+    job: RenderJob, store: Store, monkeypatch: pytest.MonkeyPatch, intervals: str
+) -> None:
+    """The budget counts an interval of several batches as often, so no step may have them all."""
+    drawn: list[int] = []
+
+    def draw(*args: Any, settings: Settings, **kwargs: Any) -> Window:
+        drawn.append(settings.batch)
+        return draw_window(*args, settings=settings, **kwargs)
+
+    monkeypatch.setattr(fit, "draw_window", draw)
+    changes = {"batch": "2", "layout_batches": "3", "intervals": intervals}
+    measured(trial(job.overridden(settings={**SMALL, **changes}), store, Report()))
+    assert set(drawn) == {2}
+
+
+def test_a_level_whose_last_interval_is_a_single_timestep_is_measured(
+    job: RenderJob, store: Store
+) -> None:
+    """[0, 1) has no timestep that is sampled: speed is taken where there are many."""
+    changes = {"detail_intervals": "30"}
+    speeds = measured(trial(job.overridden(settings={**SMALL, **changes}), store, Report()))
+    assert all(speed.evaluation_seconds > 0 for speed in speeds)
 
 
 def test_a_stop_is_noticed_while_measuring(job: RenderJob, store: Store) -> None:

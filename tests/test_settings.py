@@ -19,6 +19,7 @@ from infusion_engine.settings import (
     Schedule,
     Settings,
     Spacing,
+    at_interval,
     at_level,
     described,
     overridden,
@@ -42,6 +43,7 @@ PUBLISHED = {
     "window_frames": 20,
     "crop_pixels": 0,
     "batch": 1,
+    "layout_batches": 1,
     "optimiser": "adam",
     "learning_rate": 1e-4,
     "schedule": "constant",
@@ -99,6 +101,8 @@ def test_a_description_read_back_is_the_same_settings(preset: str) -> None:
         ("crop_pixels", "0", 0),
         ("crop_pixels", "48", 48),
         ("batch", "3", 3),
+        ("layout_batches", "1", 1),
+        ("layout_batches", "4", 4),
         ("learning_rate", "3e-4", 3e-4),
         ("ema", "0.25", 0.25),
         ("ema", "1", 1.0),
@@ -153,6 +157,9 @@ def test_an_unknown_key_lists_the_known_ones() -> None:
         ("detail_sampling_steps", "1001"),
         ("window_frames", "0"),
         ("batch", "0"),
+        ("layout_batches", "0"),
+        ("layout_batches", "-2"),
+        ("layout_batches", "1.5"),
         ("channels", "0"),
         ("channels", "30"),
         ("crop_pixels", "-16"),
@@ -220,6 +227,23 @@ def test_finer_levels_take_the_detail_numbers(preset: str) -> None:
         assert at_level(settings, level) == replace(
             settings, intervals=3, steps_per_interval=5, sampling_steps=7
         )
+
+
+@pytest.mark.parametrize("preset", list(PRESETS))
+def test_the_first_interval_of_all_takes_more_batches(preset: str) -> None:
+    """The noisiest of the coarsest level alone, and nothing else of it is changed."""
+    settings = replace(
+        PRESETS[preset], batch=3, layout_batches=4, detail_intervals=2, detail_sampling_steps=7
+    )
+    for level, index in ((0, 1), (0, 9), (1, 0), (1, 1), (2, 0)):
+        assert at_interval(settings, level, index) == at_level(settings, level)
+    assert at_interval(settings, 0, 0) == replace(settings, batch=12)
+
+
+def test_only_our_quick_preset_takes_more_batches() -> None:
+    """One batch is the published number, and where a batch already is of many there is no need."""
+    found = {name: settings.layout_batches for name, settings in PRESETS.items()}
+    assert found == {"paper": 1, "standard": 1, "draft": 2}
 
 
 def test_intervals_and_steps_together_stay_within_the_timesteps() -> None:

@@ -49,7 +49,7 @@ class Stage:
     level: int
     """0 for the coarsest."""
     settings: Settings
-    """The level's own."""
+    """The interval's own."""
     interval: Interval
     """Timesteps to fit and to cross."""
     timesteps: tuple[int, ...]

@@ -37,8 +37,7 @@ def measured(infusion: Infusion) -> tuple[LevelSpeed, ...]:
     found = []
     for level in range(len(infusion.levels)):
         infusion.report.progress("measuring", level, len(infusion.levels))
-        # The last interval: the first of all takes more windows in a step.
-        stage = next(s for s in reversed(infusion.stages) if s.level == level)
+        stage = next(stage for stage in infusion.stages if stage.level == level)
         step = _step_seconds(infusion, stage)
         found.append(LevelSpeed(step, _evaluation_seconds(infusion, stage)))
     infusion.report.progress("measuring", len(found), len(found))
@@ -46,13 +45,14 @@ def measured(infusion: Infusion) -> tuple[LevelSpeed, ...]:
 
 
 def _step_seconds(infusion: Infusion, stage: Stage) -> float:
-    """Seconds of one optimiser step of a stage."""
+    """Seconds of one optimiser step of a stage, of one batch."""
     watch = _Watch(infusion)
+    one_batch = replace(stage.settings, batch=infusion.settings.batch)
     with suppress(_Enough):
         fit_interval(
             infusion.model,
             infusion.ground(stage.level),
-            settings=replace(stage.settings, steps_per_interval=_MOST),
+            settings=replace(one_batch, steps_per_interval=_MOST),
             interval=stage.interval,
             fit_seed=FIT_SEED,
             carried={},

@@ -37,6 +37,23 @@ def test_each_size_has_its_own_steps() -> None:
     assert seconds == pytest.approx(12 + 60 * 0.4 + 160 + 60)
 
 
+def test_the_first_interval_s_batches_take_their_time() -> None:
+    """Three in each step: two intervals more of the coarsest size's steps, however many sizes."""
+    pace = Pace(0.01, 0.0)
+    for levels in (1, 3):
+        one, three = (
+            shot_seconds(
+                replace(STANDARD, layout_batches=batches),
+                pace,
+                levels=levels,
+                shot=(60, 240, 432),
+                paced_frames=24,
+            )
+            for batches in (1, 3)
+        )
+        assert three - one == pytest.approx(2 * 4000 * 0.01)
+
+
 def test_an_evaluation_goes_by_its_voxels() -> None:
     """At one size 96 evaluations of a clip ten times the trial's."""
     seconds = shot_seconds(STANDARD, Pace(0.0, 0.1), levels=1, shot=(240, 96, 96), paced_frames=24)

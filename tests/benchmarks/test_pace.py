@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from benchmarks.pace import Pace, expected, within
@@ -55,3 +57,17 @@ def test_what_is_expected_is_what_the_budget_was() -> None:
     settings = overridden(PAPER, within(PAPER, pace, 900.0))
 
     assert 900.0 - PAPER.intervals * pace.step_seconds < expected(settings, pace) <= 900.0
+
+
+def test_several_batches_are_several_steps() -> None:
+    """Five in the first of 20 intervals are as 24 intervals of one each, for their steps alone."""
+    pace, several = (
+        Pace(step_seconds=1.0, evaluation_seconds=0.01),
+        replace(PAPER, layout_batches=5),
+    )
+
+    numbers = within(several, pace, 1008.0)
+
+    assert numbers == {"steps_per_interval": "41", "sampling_steps": "50"}
+    took = expected(overridden(several, numbers), pace)
+    assert took == pytest.approx(8.0 + 24 * 41 * 1.0 + 20 * 50 * 0.01)

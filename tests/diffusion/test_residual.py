@@ -8,23 +8,19 @@ from dataclasses import replace
 import pytest
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
-from infusion_engine.diffusion.denoise import initialise
+from infusion_engine.diffusion.denoise import initialise, precise
 from infusion_engine.diffusion.hint import Hint, bare
 from infusion_engine.diffusion.residual import (
     INPUTS,
     LEAST_SPREAD,
     SPREAD_MARGIN,
-    Convolution,
     Gauge,
     ResidualDenoiser,
-    blend,
-    normalised,
     scalings,
-    silu,
 )
 from infusion_engine.diffusion.schedule import alpha_bar
+from infusion_engine.settings import Precision
 
 SHAPE = (3, 3, 32, 32)
 SPREAD = 0.2
@@ -37,6 +33,13 @@ GAUGE = Gauge(
     axes=torch.eye(3),
     shares=torch.ones(3),
 )
+TURNED = replace(
+    GAUGE,
+    axes=torch.tensor([[2.0, 1.0, 2.0], [-2.0, 2.0, 1.0], [1.0, 2.0, -2.0]]) / 3.0,
+    shares=torch.tensor([1.0, 0.5, 0.1]),
+)
+"""Axes of colour that no two channels have a like part in, and something else along each."""
+GAUGES = pytest.mark.parametrize("gauge", [GAUGE, TURNED], ids=["rgb", "turned"])
 
 
 @pytest.fixture(scope="module")
@@ -53,10 +56,10 @@ def guess(clip: Tensor) -> Tensor:
     return (clip + SPREAD * torch.randn(SHAPE))[None]
 
 
-def unfitted() -> ResidualDenoiser:
+def unfitted(gauge: Gauge = GAUGE) -> ResidualDenoiser:
     """As every fit begins."""
     model = ResidualDenoiser(channels=8)
-    model.gauge = GAUGE
+    model.gauge = gauge
     initialise(model, 0)
     return model.eval()
 
@@ -77,19 +80,28 @@ def cut_hole() -> Tensor:
     return hole
 
 
+def mixed(colours: Tensor, axes: Tensor) -> Tensor:
+    """(B, 3, T, H, W) along axes of colour -> the same in red, green and blue."""
+    return (axes.T @ colours.flatten(2)).reshape(colours.shape)
+
+
+@GAUGES
 @pytest.mark.parametrize("t", [1, 50, 300, 700, 999])
 def test_an_unfitted_network_is_the_wiener_filter_about_the_guess(
-    clip: Tensor, guess: Tensor, t: int
+    clip: Tensor, guess: Tensor, gauge: Gauge, t: int
 ) -> None:
-    """E[x_0 | x_t] for x_0 ~ N(guess, spread^2) at every voxel."""
+    """E[x_0 | x_t] for x_0 ~ N(guess, C) at every voxel, C the covariance of the colours."""
     a = alpha_bar(t)
     torch.manual_seed(t)
     x_t = (math.sqrt(a) * clip + math.sqrt(1 - a) * torch.randn(SHAPE))[None]
-    hole = cut_hole()
+    hole, at = cut_hole(), torch.tensor([t])
     with torch.no_grad():
-        found = unfitted()(x_t, clip[None] * (1 - hole), hole, bare(guess), torch.tensor([t]))
-    gain = SPREAD**2 * math.sqrt(a) / (SPREAD**2 * a + 1 - a)
-    expected = guess + gain * (x_t - math.sqrt(a) * guess)
+        found = unfitted(gauge)(x_t, clip[None] * (1 - hole), hole, bare(guess), at)
+    axes, spreads = gauge.axes.double(), SPREAD * gauge.shares.double()
+    covariance = axes.T @ torch.diag(spreads**2) @ axes
+    gain = math.sqrt(a) * covariance @ torch.inverse(a * covariance + (1 - a) * torch.eye(3))
+    noisy = (x_t - math.sqrt(a) * guess).double()
+    expected = guess + torch.tensordot(gain, noisy[0], dims=1)[None].float()
     assert torch.allclose(found, expected, rtol=1e-4, atol=1e-4)
 
 
@@ -296,34 +308,68 @@ def test_the_filter_goes_by_each_voxel_s_own_spread(clip: Tensor, guess: Tensor,
     assert torch.allclose(found, expected, rtol=1e-4, atol=1e-4)
 
 
-def test_a_unit_of_the_network_is_c_out_at_each_voxel(guess: Tensor) -> None:
-    """What the last layer says is added in it, and so is the loss taken: one clip, one noise."""
-    model, hint, t = unfitted(), mixed_hint(guess), torch.tensor([400])
+@GAUGES
+def test_a_unit_of_the_network_is_c_out_at_each_voxel(guess: Tensor, gauge: Gauge) -> None:
+    """What the last layer says is added in it along each axis, and so is the loss taken."""
+    model, hint, t = unfitted(gauge), mixed_hint(guess), torch.tensor([400])
     assert model.network.last.bias is not None
+    bias = torch.tensor([2.0, -1.0, 0.5])
     with torch.no_grad():
-        model.network.last.bias.fill_(2.0)
+        model.network.last.bias.copy_(bias)
         x_t, nothing = torch.randn(1, *SHAPE), torch.zeros(1, *SHAPE)
         said = model(x_t, nothing, cut_hole(), hint, t)
-        silent = unfitted()(x_t, nothing, cut_hole(), hint, t)
-    spread, sigma = model.spread(hint), model.sigma(t)
-    expected = spread * sigma / torch.sqrt(spread**2 + sigma**2)
-    assert torch.allclose(model.in_units(torch.ones_like(guess), hint, t), 1 / expected, rtol=1e-4)
-    assert torch.allclose(said - silent, 2.0 * expected.expand_as(said), atol=1e-4)
+        silent = unfitted(gauge)(x_t, nothing, cut_hole(), hint, t)
+    units = bias[None, :, None, None, None].expand_as(said)
+    spreads = model.spread(hint) * gauge.shares[None, :, None, None, None]
+    c_out = spreads * model.sigma(t) / torch.sqrt(spreads**2 + model.sigma(t) ** 2)
+    assert torch.allclose(said - silent, mixed(c_out * units, gauge.axes), atol=1e-4)
+    assert torch.allclose(model.in_units(said - silent, hint, t), units, rtol=1e-3)
+    assert torch.allclose(model.in_units(mixed(c_out, gauge.axes), hint, t), torch.ones_like(units))
 
 
 @pytest.mark.parametrize("t", [1, 300, 999])
+def test_all_but_convolutions_keep_their_digits(clip: Tensor, guess: Tensor, t: int) -> None:
+    """bf16 is for the network alone: while it says nothing, predictions are the same bits."""
+    hole, hint = cut_hole(), mixed_hint(guess)
+    torch.manual_seed(t)
+    given = (torch.randn(1, *SHAPE), clip[None] * (1 - hole), hole, hint, torch.tensor([t]))
+    model, cpu = unfitted(TURNED), torch.device("cpu")
+    with torch.no_grad(), precise(Precision.BF16, cpu):
+        short, seen = model(*given), model.along(clip[None])
+    with torch.no_grad():
+        assert torch.equal(short, model(*given))
+        assert torch.equal(seen, model.along(clip[None]))
+
+
+def test_an_axis_has_no_sign_before_a_fit(clip: Tensor, guess: Tensor) -> None:
+    """Turned about, it gives the same prediction of an unfitted network."""
+    hole, hint, t = cut_hole(), mixed_hint(guess), torch.tensor([300])
+    torch.manual_seed(2)
+    given = (torch.randn(1, *SHAPE), clip[None] * (1 - hole), hole, hint, t)
+    with torch.no_grad():
+        first = unfitted(TURNED)(*given)
+        for row in range(3):
+            sign = torch.ones(3, 1)
+            sign[row] = -1.0
+            found = unfitted(replace(TURNED, axes=sign * TURNED.axes))(*given)
+            assert torch.equal(found, first)
+
+
+@GAUGES
+@pytest.mark.parametrize("t", [1, 300, 999])
 @pytest.mark.parametrize("weight", [0.25, 0.9])
-def test_the_network_sees_features_of_unit_size(t: int, weight: float) -> None:
+def test_the_network_sees_features_of_unit_size(gauge: Gauge, t: int, weight: float) -> None:
     """At every noise level, for any shot and any spread, once the gauge has been measured."""
     torch.manual_seed(8)
     a, shape = alpha_bar(t), (1, 3, 4, 64, 64)
     guess = GAUGE.mean[None, :, None, None, None] + float(GAUGE.deviation) * torch.randn(shape)
-    model, seen = unfitted(), list[Tensor]()
+    model, seen = unfitted(gauge), list[Tensor]()
+    shares = gauge.shares[None, :, None, None, None]
     hint = hint_about(guess, weight=weight)
     hole = torch.zeros(1, 1, *shape[2:])
     hole[..., 32:] = 1.0
     spread = torch.where(hole > 0, model.spread(hint), SPREAD)  # the plate is that of the level
-    x_0 = guess + spread * torch.randn(shape)
+    x_0 = guess + mixed(spread * shares * torch.randn(shape), gauge.axes)
     x_t = math.sqrt(a) * x_0 + math.sqrt(1 - a) * torch.randn(shape)
     hint = replace(hint, memory=x_0.mean(2, keepdim=True))
     model.network.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
@@ -335,54 +381,13 @@ def test_the_network_sees_features_of_unit_size(t: int, weight: float) -> None:
     assert not left[:, noisy].any()
     assert not right[:, known].any()
     for part in (right[:, noisy], left[:, known], left[:, shown], right[:, shown]):
-        assert float(part.pow(2).mean()) == pytest.approx(1.0, abs=0.05)
-        assert float(part.mean()) == pytest.approx(0.0, abs=0.05)
+        for channel in part[0]:
+            assert float(channel.pow(2).mean()) == pytest.approx(1.0, abs=0.05)
+            assert float(channel.mean()) == pytest.approx(0.0, abs=0.05)
     assert (float(left[:, 9].max()), float(right[:, 9].min())) == (0.0, 1.0)
     assert bool((seen[0][:, 10] == 1.0).all())
-    expected = (hint.memory - guess) * weight / SPREAD
-    assert torch.allclose(seen[0][:, 11:14], expected, atol=1e-5)
+    remembered = seen[0][:, 11:14] * SPREAD * shares / weight
+    assert torch.allclose(mixed(remembered, gauge.axes), hint.memory - guess, atol=1e-5)
     assert torch.allclose(seen[0][:, 14], torch.tensor(weight))
     assert not left[:, 15].any()
     assert torch.allclose(right[:, 15], (spread / SPREAD).log().double()[:, 0, ..., 32:], atol=1e-5)
-
-
-@pytest.mark.parametrize("kernel", [(1, 1, 1), (1, 3, 3), (3, 3, 3)])
-def test_a_convolution_s_matrix_is_its_kernels_row_by_row(kernel: tuple[int, int, int]) -> None:
-    """One row per output, its columns in the order (inputs, T, H, W); the size is kept."""
-    torch.manual_seed(0)
-    convolution = Convolution(5, 7, kernel)
-    assert convolution.weight.shape == (7, 5 * math.prod(kernel))
-    kernels = torch.randn(7, 5, *kernel)
-    x = torch.randn(2, 5, 4, 6, 6)
-    with torch.no_grad():
-        convolution.weight.copy_(kernels.flatten(1))
-        found = convolution(x)
-    kernels = kernels / kernels.pow(2).sum((1, 2, 3, 4), keepdim=True).sqrt()
-    expected = F.conv3d(x, kernels, padding=[size // 2 for size in kernel])
-    assert found.shape == (2, 7, 4, 6, 6)
-    assert torch.allclose(found, expected, atol=1e-5)
-
-
-def test_magnitudes_are_kept() -> None:
-    """Convolutions, SiLU and weighted sums give unit deviation for unit deviation."""
-    torch.manual_seed(0)
-    x = torch.randn(1, 16, 6, 20, 20)
-    convolution = Convolution(16, 32, (3, 3, 3))
-    with torch.no_grad():
-        convolution.weight.normal_(0.0, 17.0)
-        y = convolution(x)[..., 1:-1, 1:-1, 1:-1]
-    assert float(y.std()) == pytest.approx(1.0, abs=0.15)
-    assert float(silu(torch.randn(100_000)).pow(2).mean()) == pytest.approx(1.0, abs=0.02)
-    mixed = blend(torch.randn(100_000), torch.randn(100_000), 0.4)
-    assert float(mixed.std()) == pytest.approx(1.0, abs=0.01)
-
-
-def test_normalised_weights_have_unit_mean_square() -> None:
-    """Per output channel, whatever their size was; their direction is kept."""
-    torch.manual_seed(0)
-    weight = torch.randn(5, 7 * 27) * torch.tensor([1e-3, 0.1, 1.0, 10.0, 1e3])[:, None]
-    found = normalised(weight)
-    assert torch.allclose(found.pow(2).mean(1), torch.ones(5), rtol=1e-3)
-    assert torch.allclose(normalised(found), found, rtol=1e-4)
-    cosine = torch.cosine_similarity(found, weight)
-    assert torch.allclose(cosine, torch.ones(5), atol=1e-5)

@@ -85,7 +85,10 @@ def test_mean_and_deviation_are_those_of_the_known_voxels(level: int) -> None:
     assert gauge.mean.tolist() == pytest.approx(known.mean(1).tolist(), rel=1e-5)
     assert float(gauge.deviation) == pytest.approx(known.std(1).mean(), rel=1e-5)
     assert {getattr(gauge, f.name).dtype for f in fields(Gauge)} == {torch.float32}
-    assert {getattr(gauge, f.name).shape for f in fields(Gauge)} == {(3,), ()}
+    shapes = {f.name: tuple(getattr(gauge, f.name).shape) for f in fields(Gauge)}
+    assert shapes.pop("axes") == (3, 3)
+    assert {name for name, shape in shapes.items() if shape == (3,)} == {"mean", "shares"}
+    assert set(shapes.values()) == {(3,), ()}
 
 
 @LEVELS
@@ -100,6 +103,8 @@ def test_a_gauge_goes_with_the_values() -> None:
     """Contrast scales all of it; brightness moves the mean and nothing else."""
     gauge, strong, bright = gauge_of(clip()), gauge_of(clip() * 4.0), gauge_of(clip() + 2.0)
     factors = {"mean": 4.0, "deviation": 4.0, "spread": 4.0, "moving": 1.0, "unseen": 16.0}
+    factors |= {"axes": 1.0, "shares": 1.0}
+    assert set(factors) == {f.name for f in fields(Gauge)}
     for part, factor in factors.items():
         assert torch.allclose(getattr(strong, part), getattr(gauge, part) * factor, rtol=1e-3)
         moved = getattr(gauge, part) + (2.0 if part == "mean" else 0.0)
@@ -234,6 +239,8 @@ def test_a_flat_plate_has_a_gauge(level: int) -> None:
     assert float(gauge.spread) == pytest.approx(TINY)
     assert float(gauge.moving) == 0.0
     assert 0.0 <= float(gauge.unseen) < TINY**2
+    assert torch.isfinite(gauge.axes).all()
+    assert bool((gauge.shares > 0.0).all())
 
 
 @LEVELS
@@ -243,3 +250,5 @@ def test_a_level_of_which_nothing_is_known_has_a_gauge(level: int) -> None:
     assert torch.isfinite(gauge.mean).all()
     assert float(gauge.deviation) == pytest.approx(TINY)
     assert float(gauge.spread) == pytest.approx(TINY)
+    assert torch.equal(gauge.axes, torch.eye(3))
+    assert torch.equal(gauge.shares, torch.ones(3))

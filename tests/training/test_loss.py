@@ -89,6 +89,9 @@ EVERYWHERE = torch.tensor(1e9)
 """A gauge's `unseen` by which every voxel has the level's own spread."""
 RGB, ALIKE = torch.eye(3), torch.ones(3)
 """Axes of colour along which nothing is told apart."""
+TURNED = torch.tensor([[2.0, 1.0, 2.0], [-2.0, 2.0, 1.0], [1.0, 2.0, -2.0]]) / 3.0
+SHARES = torch.tensor([1.0, 0.5, 0.1])
+"""Others along which they are: orthonormal rows, and the deviation along each."""
 
 
 def saying(
@@ -213,6 +216,35 @@ def test_our_loss_weighs_each_voxel_by_its_own_spread() -> None:
     squares = (answer - window.x_0).double().pow(2) * (1 / spread**2 + 1 / noise**2)
     expected = squares[window.counted.expand_as(squares) == 1.0].mean()
     assert float(window_loss(model, window, DRAFT)) == pytest.approx(float(expected), rel=1e-4)
+
+
+@pytest.mark.parametrize("axes", [RGB, TURNED], ids=["rgb", "turned"])
+def test_our_loss_takes_errors_along_the_axes_of_colour(axes: Tensor) -> None:
+    """A mean over axes and what counts of error^2 / c_out^2, weighed by share over mean share."""
+    window = window_of(DRAFT, 3)
+    torch.manual_seed(0)
+    error = torch.randn_like(window.x_0)
+    noise = torch.tensor([(1 - alpha_bar(int(t))) / alpha_bar(int(t)) for t in window.t]).double()
+    expected, counts = 0.0, window.counted.double()
+    for axis, share in zip(axes.double(), SHARES.double(), strict=True):
+        along = (error.double() * axis[:, None, None, None]).sum(1, keepdim=True)
+        unit = (SPREAD * share) ** 2 * noise / ((SPREAD * share) ** 2 + noise)
+        squares = along**2 / unit[:, None, None, None, None] * counts
+        expected += float(share / SHARES.double().mean() * squares.sum() / counts.sum()) / 3.0
+    model = saying(DRAFT, window.x_0 + error, axes=axes, shares=SHARES)
+    assert float(window_loss(model, window, DRAFT)) == pytest.approx(expected, rel=1e-4)
+
+
+def test_our_loss_hears_all_colours_alike_where_their_shares_are() -> None:
+    """Turned axes of equal shares are no other than red, green and blue."""
+    window = window_of(DRAFT, 3)
+    torch.manual_seed(0)
+    answer = window.x_0 + torch.randn_like(window.x_0)
+    losses = [
+        float(window_loss(saying(DRAFT, answer, axes=axes), window, DRAFT))
+        for axes in (RGB, TURNED)
+    ]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
 
 
 @pytest.mark.parametrize("size", [0.01, 1.0, 100.0])

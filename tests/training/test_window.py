@@ -10,11 +10,12 @@ import pytest
 import torch
 from torch import Tensor
 
+from infusion_engine.chain import Named, stages
 from infusion_engine.diffusion.hint import Hint, coarsest_hint, detail_hint
 from infusion_engine.diffusion.interval import Interval, intervals
 from infusion_engine.diffusion.memory import remembered
 from infusion_engine.diffusion.pyramid import PyramidLevel, coarser
-from infusion_engine.diffusion.schedule import alpha_bar
+from infusion_engine.diffusion.schedule import T, alpha_bar
 from infusion_engine.settings import PRESETS, Objective, Settings, Spacing
 from infusion_engine.training.ground import Ground, lay_ground
 from infusion_engine.training.window import Window, draw_window
@@ -352,3 +353,16 @@ def test_every_step_has_noise_of_its_own(settings: Settings) -> None:
     )
     correlation = torch.corrcoef(fields_) - torch.eye(4)
     assert float(correlation.abs().max()) < 4.5 / fields_.shape[1] ** 0.5
+
+
+def test_the_first_fit_of_all_draws_its_batches_at_once() -> None:
+    """`layout_batches` times the windows in each of its steps, all different; no other fit does."""
+    settings = replace(DRAFT, layout_batches=3)
+    shot = Named("a" * 64, {}, tops=(T, 500), units=(1.0, 0.5), seed=0, take=0)
+    ground = laid(settings, clip())
+    drawn = [draw(one.settings, ground, interval=one.interval) for one in stages(shot, settings)]
+    assert [len(window.x_0) for window in drawn] == [6, 2, 2, 2, 2, 2]
+    for window in drawn:
+        assert window.x_0.shape[1:] == window.x_t.shape[1:] == (3, 4, 16, 16)
+        assert len(window.t) == len(window.hole) == len(window.x_0)
+    assert len({window.numpy().tobytes() for window in drawn[0].x_t}) == 6

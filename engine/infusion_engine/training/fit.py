@@ -93,8 +93,9 @@ def window_loss(model: Model, window: Window, settings: Settings) -> Tensor:
     The published loss divides by all pixels. Ours is a mean over the pixels that count, in units
     of the network's own output (weight 1 / c_out^2, EDM table 1), so that every noise level of an
     interval is heard; what lies along the shot's rare colours counts for less than in equal units,
-    for more than in equal values. The plain square, because its minimum is the posterior mean that
-    sampling needs: a loss that forgives outliers learns the median, and what flickers goes out.
+    and where noise drowns it for more than in equal values. The plain square, because its minimum
+    is the posterior mean that sampling needs: a loss that forgives outliers learns the median, and
+    what flickers goes out.
     """
     with precise(settings.precision, window.x_t.device):
         predicted = model(window.x_t, window.conditioning, window.hole, window.hint, window.t)
@@ -102,7 +103,7 @@ def window_loss(model: Model, window: Window, settings: Settings) -> Tensor:
     if not isinstance(model, ResidualDenoiser):
         published: Tensor = (error * window.counted).pow(2).mean()
         return published
-    shares = model.gauge.shares  # half-way between equal units and equal values
+    shares = model.gauge.shares  # in much noise half-way between equal units and equal values
     weights = (shares / shares.mean())[None, :, None, None, None]
     squares = model.in_units(error, window.hint, window.t).pow(2) * weights * window.counted
     mean: Tensor = squares.sum() / (window.counted.sum() * error.shape[1]).clamp(min=1.0)

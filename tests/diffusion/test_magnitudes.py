@@ -1,0 +1,53 @@
+"""The network's pieces: they keep the magnitude of what they are given."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from infusion_engine.diffusion.residual import Convolution, blend, normalised, silu
+
+
+@pytest.mark.parametrize("kernel", [(1, 1, 1), (1, 3, 3), (3, 3, 3)])
+def test_a_convolution_s_matrix_is_its_kernels_row_by_row(kernel: tuple[int, int, int]) -> None:
+    """One row per output, its columns in the order (inputs, T, H, W); the size is kept."""
+    torch.manual_seed(0)
+    convolution = Convolution(5, 7, kernel)
+    assert convolution.weight.shape == (7, 5 * math.prod(kernel))
+    kernels = torch.randn(7, 5, *kernel)
+    x = torch.randn(2, 5, 4, 6, 6)
+    with torch.no_grad():
+        convolution.weight.copy_(kernels.flatten(1))
+        found = convolution(x)
+    kernels = kernels / kernels.pow(2).sum((1, 2, 3, 4), keepdim=True).sqrt()
+    expected = F.conv3d(x, kernels, padding=[size // 2 for size in kernel])
+    assert found.shape == (2, 7, 4, 6, 6)
+    assert torch.allclose(found, expected, atol=1e-5)
+
+
+def test_magnitudes_are_kept() -> None:
+    """Convolutions, SiLU and weighted sums give unit deviation for unit deviation."""
+    torch.manual_seed(0)
+    x = torch.randn(1, 16, 6, 20, 20)
+    convolution = Convolution(16, 32, (3, 3, 3))
+    with torch.no_grad():
+        convolution.weight.normal_(0.0, 17.0)
+        y = convolution(x)[..., 1:-1, 1:-1, 1:-1]
+    assert float(y.std()) == pytest.approx(1.0, abs=0.15)
+    assert float(silu(torch.randn(100_000)).pow(2).mean()) == pytest.approx(1.0, abs=0.02)
+    mixed = blend(torch.randn(100_000), torch.randn(100_000), 0.4)
+    assert float(mixed.std()) == pytest.approx(1.0, abs=0.01)
+
+
+def test_normalised_weights_have_unit_mean_square() -> None:
+    """Per output channel, whatever their size was; their direction is kept."""
+    torch.manual_seed(0)
+    weight = torch.randn(5, 7 * 27) * torch.tensor([1e-3, 0.1, 1.0, 10.0, 1e3])[:, None]
+    found = normalised(weight)
+    assert torch.allclose(found.pow(2).mean(1), torch.ones(5), rtol=1e-3)
+    assert torch.allclose(normalised(found), found, rtol=1e-4)
+    cosine = torch.cosine_similarity(found, weight)
+    assert torch.allclose(cosine, torch.ones(5), atol=1e-5)
