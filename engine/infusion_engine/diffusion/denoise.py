@@ -11,7 +11,12 @@ from torch import Tensor, nn
 
 from infusion_engine.diffusion import noise
 from infusion_engine.diffusion.hint import Hint
-from infusion_engine.diffusion.residual import Convolution, Gauge, ResidualDenoiser
+from infusion_engine.diffusion.residual import (
+    Convolution,
+    Gauge,
+    ResidualDenoiser,
+    plain_gauge,
+)
 from infusion_engine.diffusion.unet import PublishedUNet
 from infusion_engine.settings import Network, Precision, Settings
 
@@ -71,8 +76,11 @@ def initialise(model: Model, fit_seed: int) -> None:
     """Starting weights from the counter-based noise: the same on every machine.
 
     The published network keeps torch's default (uniform within 1 / sqrt(fan-in)); ours draws unit
-    normals, which are normalised at every use, and starts from a last layer of zeros.
+    normals, which are normalised at every use, and starts from a last layer of zeros and without
+    a gauge of any shot.
     """
+    if isinstance(model, ResidualDenoiser):
+        model.gauge = plain_gauge().to(next(model.parameters()).device)
     for name, parameter in model.named_parameters():
         values = noise.gaussian(
             noise.key("weights", fit_seed, name),

@@ -161,8 +161,9 @@ class ResidualDenoiser(nn.Module):
 
     The residual is x_0 minus the guess; c_skip and c_out are EDM's (table 1) with the residual's
     spread as sigma_data, so that an unfitted network already is a Wiener filter around the guess.
-    Residuals are seen and said along the shot's own axes of colour, each with its own spread:
-    what is never green is not to be filled with green noise (docs/decisions/colour-axes.md).
+    Residuals are seen and said along the shot's own axes of colour, each with its share of that
+    spread: what is never green is not to be filled with green noise
+    (docs/decisions/colour-axes.md).
     """
 
     alpha_bars: Tensor

@@ -59,7 +59,7 @@ def fit_interval(
         What the fit leaves behind.
     """
     if isinstance(model, ResidualDenoiser):
-        model.gauge = measured(ground, settings=settings, fit_seed=fit_seed)
+        model.gauge = measured(ground, settings=settings, fit_seed=fit_seed, before=model.gauge)
     optimisers = Optimisers(model, settings)
     keeps_state = settings.schedule is Schedule.CONSTANT
     if keeps_state and carried:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from scipy.optimize import nnls
@@ -20,14 +22,23 @@ _LEAST_SHARE = 0.1
 """Of the first axis' deviation: what hardly varies in the shot may, under the matte, a little."""
 
 
-def measured(ground: Ground, *, settings: Settings, fit_seed: int) -> Gauge:
-    """The gauge of one level: how far the guess is out, under occluders such as training draws."""
+def measured(
+    ground: Ground, *, settings: Settings, fit_seed: int, before: Gauge | None = None
+) -> Gauge:
+    """The gauge of one level: how far the guess is out, under occluders such as training draws.
+
+    `before` is what the weights that are fitted on went by: an axis of colour points the way that
+    it pointed there, or they would say what they have learnt of red of green.
+    """
     seen = ground.x_0[:, torch.from_numpy(~ground.missing).to(ground.x_0.device)].double()  # (3, N)
     if seen.numel() == 0:
         seen = torch.zeros(3, 1, dtype=torch.float64, device=ground.x_0.device)
     errors, expected = _tried(ground, settings, fit_seed)
     squares = np.square(errors).mean(1)
     axes, shares = principal(errors)
+    if before is not None:
+        turned = (axes * before.axes.double().cpu().numpy()).sum(1, keepdims=True) < 0.0
+        axes = np.where(turned, -axes, axes)
     spread = max(float(np.sqrt(squares.mean())) if len(squares) else 0.0, _LEAST)
     moving, unseen = _explained(squares, expected, least=(0.1 * spread) ** 2)
     return Gauge(
@@ -47,7 +58,11 @@ def _tried(ground: Ground, settings: Settings, fit_seed: int) -> tuple[np.ndarra
     errors, expected = [], []
     for step in range(_DRAWS):
         window = draw_window(
-            ground, settings=settings, interval=everything, fit_seed=fit_seed, step=step
+            ground,
+            settings=replace(settings, batch=1),
+            interval=everything,
+            fit_seed=fit_seed,
+            step=step,
         )
         hint, counts = window.hint, window.counted > 0.0
         error = (window.x_0 - hint.guess).movedim(1, -1)[counts[:, 0]]  # (n, 3)
