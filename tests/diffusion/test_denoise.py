@@ -122,6 +122,16 @@ def test_a_model_s_state_is_all_that_it_is(network: Network) -> None:
     assert all(torch.equal(value, again[name]) for name, value in state_of(model).items())
 
 
+def test_a_start_knows_nothing_of_another_fit() -> None:
+    """Its gauge neither: where a first fit is lost and made again, it comes out as it was."""
+    model = used(Network.RESIDUAL, 1)
+    initialise(model, 2)
+    fresh = build(Network.RESIDUAL, channels=8)
+    initialise(fresh, 2)
+    started, expected = state_of(model), state_of(fresh)
+    assert [name for name in expected if not torch.equal(started[name], expected[name])] == []
+
+
 @pytest.mark.parametrize("network", NETWORKS)
 def test_a_model_s_state_is_apart_from_its_memory(network: Network) -> None:
     """Fitting on does not change what was taken before."""

@@ -59,8 +59,8 @@ def guess(clip: Tensor) -> Tensor:
 def unfitted(gauge: Gauge = GAUGE) -> ResidualDenoiser:
     """As every fit begins."""
     model = ResidualDenoiser(channels=8)
-    model.gauge = gauge
     initialise(model, 0)
+    model.gauge = gauge
     return model.eval()
 
 

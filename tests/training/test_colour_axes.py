@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -12,10 +12,12 @@ from torch import Tensor
 
 from infusion_engine.diffusion.denoise import initialise
 from infusion_engine.diffusion.hint import bare
+from infusion_engine.diffusion.interval import Interval
 from infusion_engine.diffusion.pyramid import PyramidLevel
 from infusion_engine.diffusion.residual import Gauge, ResidualDenoiser
 from infusion_engine.diffusion.schedule import alpha_bar
 from infusion_engine.settings import PRESETS
+from infusion_engine.training.fit import fit_interval
 from infusion_engine.training.gauge import measured, principal
 from infusion_engine.training.ground import lay_ground
 
@@ -121,6 +123,10 @@ def grain(*deviations: float) -> Tensor:
     return torch.from_numpy(colours.T.reshape(3, *SHAPE)).float()
 
 
+def ignore(step: int, loss: float) -> None:
+    """Nobody watches."""
+
+
 def gauge_of(x_0: Tensor, *, level: int) -> Gauge:
     """The gauge of a clip."""
     ground = lay_ground(PyramidLevel(x_0, matte()), level, DRAFT)
@@ -133,6 +139,43 @@ def test_a_shot_s_axes_are_those_of_its_grain(level: int) -> None:
     gauge = gauge_of(0.3 + grain(0.2, 0.1, 0.05), level=level)
     assert np.allclose(gauge.axes.numpy(), upright(TURNED), atol=0.05)
     assert gauge.shares.tolist() == pytest.approx([1.0, 0.5, 0.25], rel=0.1)
+
+
+@LEVELS
+@pytest.mark.parametrize("flipped", [(), (1,), (0, 2), (0, 1, 2)])
+def test_axes_point_the_way_they_did_in_the_fit_that_is_gone_on_from(
+    level: int, flipped: tuple[int, ...]
+) -> None:
+    """What weights have learnt of red is said of red again; nothing else of it is taken over."""
+    x_0 = 0.3 + grain(0.2, 0.1, 0.05)
+    ground = lay_ground(PyramidLevel(x_0, matte()), level, DRAFT)
+    model = ResidualDenoiser(channels=8)
+    initialise(model, 0)
+    signs = torch.tensor([-1.0 if axis in flipped else 1.0 for axis in range(3)])
+    own = gauge_of(x_0, level=level)
+    other = gauge_of(0.3 + grain(0.15, 0.11, 0.05), level=level)
+    model.gauge = replace(other, axes=signs[:, None] * other.axes)
+    settings = replace(DRAFT, steps_per_interval=1)
+    fit_interval(
+        model,
+        ground,
+        settings=settings,
+        interval=Interval(0, 213, 479),
+        fit_seed=0,
+        carried={},
+        on_step=ignore,
+    )
+    assert torch.equal(model.gauge.axes, signs[:, None] * own.axes)
+    assert torch.equal(model.gauge.shares, own.shares)
+
+
+def test_every_fit_of_a_level_is_gauged_alike() -> None:
+    """However many windows its updates take: the first has more of them."""
+    ground = lay_ground(PyramidLevel(0.3 + grain(0.2, 0.1, 0.05), matte()), 0, DRAFT)
+    one, many = (
+        measured(ground, settings=replace(DRAFT, batch=batch), fit_seed=0) for batch in (1, 4)
+    )
+    assert all(torch.equal(getattr(one, f.name), getattr(many, f.name)) for f in fields(Gauge))
 
 
 @LEVELS

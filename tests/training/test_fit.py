@@ -16,7 +16,7 @@ from infusion_engine.diffusion.denoise import Model, build, initialise, load_sta
 from infusion_engine.diffusion.hint import Hint
 from infusion_engine.diffusion.interval import Interval, intervals
 from infusion_engine.diffusion.pyramid import PyramidLevel
-from infusion_engine.diffusion.residual import Convolution, Gauge, ResidualDenoiser
+from infusion_engine.diffusion.residual import Convolution, Gauge, ResidualDenoiser, plain_gauge
 from infusion_engine.diffusion.unet import PublishedUNet
 from infusion_engine.settings import PRESETS, Schedule, Settings
 from infusion_engine.training.fit import (
@@ -299,9 +299,9 @@ def test_weights_are_put_back_on_their_sphere_at_every_step() -> None:
 
 @pytest.mark.parametrize("level", [0, 1])
 def test_a_fit_takes_the_level_s_own_gauge(level: int) -> None:
-    """Whatever the network had before; every interval of a level has the same."""
+    """Every interval of a level has the same."""
     here = ground(DRAFT, level=level)
-    expected = measured(here, settings=DRAFT, fit_seed=0)
+    expected = measured(here, settings=DRAFT, fit_seed=0, before=plain_gauge())
     for index in (0, DRAFT.intervals - 1):
         model = started(DRAFT)
         state = fit(model, replace(DRAFT, steps_per_interval=1), index=index, on=here)
