@@ -148,8 +148,10 @@ class _Move:
     def between(t: int, s: int, sampler: Sampler, *, before: int | None) -> _Move:
         """From timestep t to s (-1: no noise left); `before` is the one before t, if there is."""
         step = implicit(t, s) if sampler is Sampler.DETERMINISTIC else posterior(t, s)
-        leans = sampler is Sampler.MULTISTEP and before is not None and s >= 0
-        return _Move(step, _lean(before, t, s) if leans and before is not None else 0.0)
+        lean = 0.0
+        if sampler is Sampler.MULTISTEP and before is not None and s >= 0:
+            lean = _lean(before, t, s)
+        return _Move(step, lean)
 
     def moved(self, x_t: Tensor, x_0: Tensor, last: Tensor, noise: Callable[[], Tensor]) -> Tensor:
         """The sample at the next noise level; `last` is the x_0 before, all (3, T, H, W)."""
