@@ -35,8 +35,10 @@ from infusion_engine.training.fit import FitState, fit_interval
 from infusion_engine.training.ground import DETAIL_SPREAD, Ground, lay_ground
 from infusion_engine.workload import Workload
 
-_HELD_BYTES = 150
-"""Held for each voxel of every level while it is sampled: clips, hints and noise."""
+_CLIP_BYTES = 16
+"""Held for each voxel of every level: its clip and its hole."""
+_SAMPLED_BYTES = 100
+"""Held for each voxel that is sampled, while it is: scene, sample and prediction."""
 
 
 @dataclass(frozen=True)
@@ -109,10 +111,16 @@ class Infusion:
                 self.levels[level].hole[..., *self.places[level]],
                 self.settings,
                 memory=self.memory,
-                held=_HELD_BYTES * sum(one.hole.numel() for one in self.levels),
+                held=self._held(level),
                 report=self.report,
             )
         return self._denoisers[level]
+
+    def _held(self, level: int) -> int:
+        """Bytes that are held while a level is sampled, whatever its pieces."""
+        sampled = self.levels[level].hole[..., *self.places[level]].numel()
+        clips = sum(one.hole.numel() for one in self.levels)
+        return _CLIP_BYTES * clips + _SAMPLED_BYTES * sampled
 
     def begin(self, seed: int, *, number: int = 1, count: int = 1) -> None:
         """Have `run` draw the sample of `seed`, from the same fits: take `number` of `count`."""
