@@ -60,6 +60,12 @@ def write_shot(folder: Path, size: tuple[int, int], frames: int, hole: tuple[int
         OpenEXR.File(dict(header), {"A": matte}).write(str(folder / f"matte/m.{1001 + index}.exr"))
 
 
+def channels(file: Path) -> dict[str, np.ndarray]:
+    """(H, W) of each channel of an EXR."""
+    with OpenEXR.File(str(file), separate_channels=True) as exr:
+        return {name: np.array(channel.pixels) for name, channel in exr.channels().items()}
+
+
 def changed_outside(folder: Path) -> int:
     """Values of the plate's channels that differ in the output, and of the layer outside the matte.
 
@@ -68,14 +74,8 @@ def changed_outside(folder: Path) -> int:
     """
     count = 0
     for file in sorted((folder / "plate").iterdir()):
-        with OpenEXR.File(str(file), separate_channels=True) as exr:
-            plate = {name: np.array(c.pixels) for name, c in exr.channels().items()}
-        with OpenEXR.File(str(folder / "out" / file.name), separate_channels=True) as exr:
-            found = {name: np.array(c.pixels) for name, c in exr.channels().items()}
-        with OpenEXR.File(
-            str(folder / "matte" / file.name.replace("p.", "m.")), separate_channels=True
-        ) as exr:
-            outside = np.array(exr.channels()["A"].pixels) == 0
+        plate, found = channels(file), channels(folder / "out" / file.name)
+        outside = channels(folder / "matte" / file.name.replace("p.", "m."))["A"] == 0
         for name, values in plate.items():
             bits = values.view(np.uint16)
             count += int((found[name].view(np.uint16) != bits).sum())

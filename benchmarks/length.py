@@ -12,6 +12,7 @@ import OpenEXR
 from benchmarks.claim import share_of_budget
 from benchmarks.pace import Pace
 from benchmarks.trial import SIDE
+from infusion_engine.budget import batches
 from infusion_engine.settings import Settings, at_level
 
 MINUTES = 10
@@ -56,12 +57,9 @@ def shot_seconds(
         own = at_level(settings, level)
         voxels = frames * height * width / 4 ** (levels - 1 - level)
         evaluation = pace.evaluation_seconds * voxels / (paced_frames * SIDE**2)
-        seconds += own.intervals * (
-            own.steps_per_interval * pace.step_seconds + own.sampling_steps * evaluation
-        )
-    # A step of several batches is taken to be as long as one step for each.
-    more = settings.layout_batches - 1
-    seconds += more * settings.steps_per_interval * pace.step_seconds
+        # A step of several batches is taken to be as long as one step for each.
+        seconds += batches(settings, level) * own.steps_per_interval * pace.step_seconds
+        seconds += own.intervals * own.sampling_steps * evaluation
     return seconds
 
 

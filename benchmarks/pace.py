@@ -9,6 +9,7 @@ import torch
 
 from benchmarks.trial import SIDE
 from benchmarks.workbench import Workbench
+from infusion_engine.budget import batches
 from infusion_engine.settings import Settings
 
 _CPU = torch.device("cpu")
@@ -46,17 +47,12 @@ def within(settings: Settings, pace: Pace, seconds: float) -> Mapping[str, str]:
     )
     evaluations = max(1, evaluations)
     fitting = left - count * evaluations * pace.evaluation_seconds
-    steps = max(1, int(fitting / _fits(settings) / pace.step_seconds))
+    steps = max(1, int(fitting / batches(settings, 0) / pace.step_seconds))
     return {"steps_per_interval": str(steps), "sampling_steps": str(evaluations)}
 
 
 def expected(settings: Settings, pace: Pace) -> float:
     """Seconds that a render of one level takes with these settings."""
-    fitting = _fits(settings) * settings.steps_per_interval * pace.step_seconds
+    fitting = batches(settings, 0) * settings.steps_per_interval * pace.step_seconds
     sampling = settings.intervals * settings.sampling_steps * pace.evaluation_seconds
     return _AROUND + fitting + sampling
-
-
-def _fits(settings: Settings) -> int:
-    """Intervals, each for its batches: a step of several is taken to be as long as one for each."""
-    return settings.intervals + settings.layout_batches - 1

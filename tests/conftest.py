@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 from hypothesis import settings
 
 # The same examples in every run, and no example fails for being slow on a busy machine.
@@ -19,6 +21,15 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 def checkout() -> Path:
     """The root of this checkout."""
     return CHECKOUT
+
+
+@pytest.fixture(scope="module")
+def one_thread() -> Iterator[None]:
+    """Arithmetic on one thread, so that small tests are quick and repeat."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Literal
@@ -21,33 +20,13 @@ from infusion_engine.diffusion.schedule import alpha_bar
 from infusion_engine.infuse import Infusion, Source
 from infusion_engine.progress import Report
 from infusion_engine.settings import PRESETS, Network, Optimiser, Settings
+from tests.tiny import TINY
 
-TINY = replace(
-    PRESETS["draft"],
-    channels=4,
-    coarsest_hole_pixels=5,
-    window_frames=3,
-    crop_pixels=16,
-    intervals=2,
-    steps_per_interval=2,
-    sampling_steps=2,
-    detail_intervals=2,
-    detail_steps_per_interval=2,
-    detail_sampling_steps=2,
-)
-"""Two levels of two intervals each, for the small clip's hole of 6 x 6 pixels."""
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 FLAT = replace(TINY, coarsest_hole_pixels=0, intervals=3)
 """One level of three intervals."""
 PAPER = replace(PRESETS["paper"], channels=4, intervals=3, steps_per_interval=2, sampling_steps=2)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """Arithmetic on one thread."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def clip(*, size: tuple[int, int] = (16, 16)) -> PyramidLevel:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from infusion_engine.cache.store import Store
 from infusion_engine.diffusion.halving import Halving
@@ -16,33 +14,20 @@ from infusion_engine.infuse import Infusion, Source
 from infusion_engine.media.box import Box
 from infusion_engine.progress import Report
 from infusion_engine.settings import PRESETS, Precision
+from tests.tiny import TINY
 
-TINY = replace(
-    PRESETS["draft"],
-    channels=4,
-    intervals=2,
-    steps_per_interval=2,
-    sampling_steps=2,
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+PLAIN = replace(
+    TINY,
+    coarsest_hole_pixels=PRESETS["draft"].coarsest_hole_pixels,
     detail_intervals=1,
-    detail_steps_per_interval=2,
-    detail_sampling_steps=2,
-    window_frames=3,
-    crop_pixels=16,
     precision=Precision.FP32,
 )
 FRAMES, HEIGHT, WIDTH = 30, 200, 240
 WHOLE = (Box(0, 0, 120, 100), Box(0, 0, 240, 200))
 PARTS = (Box(4, 2, 110, 90), Box(8, 6, 200, 170))
 """The hole and more; the finer one's corner is even, and the coarser holds what lies beneath."""
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """Arithmetic on one thread."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 class Warned(Report):
@@ -74,7 +59,7 @@ def infusion(
     """A run on a cache."""
     return Infusion(
         source(parts),
-        TINY,
+        PLAIN,
         seed=0,
         take=0,
         store=Store(folder, on_damage=report.warn),

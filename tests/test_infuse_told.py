@@ -13,22 +13,10 @@ from infusion_engine.diffusion.pyramid import PyramidLevel, coarser
 from infusion_engine.infuse import Infusion, Source
 from infusion_engine.progress import Report
 from infusion_engine.review.interval_done import IntervalDone
-from infusion_engine.settings import PRESETS
+from tests.tiny import TINY
 
-TINY = replace(
-    PRESETS["draft"],
-    channels=4,
-    coarsest_hole_pixels=5,
-    window_frames=3,
-    crop_pixels=16,
-    intervals=2,
-    steps_per_interval=3,
-    sampling_steps=2,
-    detail_intervals=2,
-    detail_steps_per_interval=2,
-    detail_sampling_steps=2,
-)
-"""Two levels of two intervals each, for a hole of 6 x 6 pixels."""
+THREE = replace(TINY, steps_per_interval=3)
+"""Two levels of two intervals each, of three steps."""
 
 
 class _Steps(Report):
@@ -60,7 +48,7 @@ def _run(
     )
     return Infusion(
         source,
-        TINY,
+        THREE,
         seed=seed,
         take=0,
         store=Store(folder, on_damage=lambda _: None),

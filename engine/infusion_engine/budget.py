@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from infusion_engine.settings import Settings, at_level
+from infusion_engine.settings import Settings, at_interval, at_level
 
 LEAST_STEPS = 0.25
 """Least share of the preset's optimiser steps: at a fifth of draft's, the demo's colours stray."""
@@ -69,6 +69,12 @@ def allocated(
     return Budget(found, expected)
 
 
+def batches(settings: Settings, level: int) -> int:
+    """Batches that one step of each of a level's intervals takes, together."""
+    count = at_level(settings, level).intervals
+    return sum(at_interval(settings, level, i).batch for i in range(count)) // settings.batch
+
+
 def _share(number: int, share: float) -> int:
     return max(1, int(number * share))
 
@@ -77,10 +83,9 @@ def _fitting_seconds(settings: Settings, speeds: Sequence[LevelSpeed]) -> float:
     """Seconds for the fits of all intervals of all levels."""
     own = [at_level(settings, level) for level in range(len(speeds))]
     # A step of several batches is taken to be as long as one step for each.
-    more = [settings.layout_batches - 1, *[0] * (len(speeds) - 1)]
     return sum(
-        (one.intervals + extra) * one.steps_per_interval * speed.step_seconds
-        for one, extra, speed in zip(own, more, speeds, strict=True)
+        batches(settings, level) * one.steps_per_interval * speed.step_seconds
+        for level, (one, speed) in enumerate(zip(own, speeds, strict=True))
     )
 
 

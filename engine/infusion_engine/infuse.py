@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -329,7 +329,7 @@ class Infusion:
             hole=there(level.hole),
             lowest=tuple(value / unit for value in self.range[0]),
             highest=tuple(value / unit for value in self.range[1]),
-            hint=Hint(**{f.name: there(getattr(hint, f.name)) for f in fields(Hint)}),
+            hint=hint.within(slice(None), rows, columns).copied(),
             corner=(level.corner[0] + rows.start, level.corner[1] + columns.start),
         )
 

@@ -9,16 +9,10 @@ import numpy as np
 import OpenEXR
 import pytest
 
-from benchmarks.large import changed_outside, write_shot
+from benchmarks.large import changed_outside, channels, write_shot
 
 SIZE, FRAMES, HOLE = (64, 48), 3, (20, 16)
 Channels = dict[str, np.ndarray]
-
-
-def channels(file: Path) -> Channels:
-    """(H, W) of each channel of an EXR."""
-    with OpenEXR.File(str(file), separate_channels=True) as exr:
-        return {name: np.array(channel.pixels) for name, channel in exr.channels().items()}
 
 
 def rendered(folder: Path, change: Callable[[Channels, np.ndarray], None]) -> Path:

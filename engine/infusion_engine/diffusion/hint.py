@@ -34,6 +34,10 @@ class Hint:
 
         return Hint(**{f.name: cut(getattr(self, f.name)) for f in fields(self)})
 
+    def copied(self) -> Hint:
+        """The same, holding nothing of a larger clip that it is a part of."""
+        return Hint(**{f.name: getattr(self, f.name).clone() for f in fields(self)})
+
 
 def bare(guess: Tensor) -> Hint:
     """A hint that remembers nothing: `guess` is (B, 3, T, H, W)."""
