@@ -38,8 +38,9 @@ picture: demo
 	mkdir -p docs/images
 	cp $(DEMO)/contact.png docs/images/demo.png
 
+# A worker for each core, each file's tests by one of them: what a file's tests share is made once.
 test: $(READY)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 test-slow: $(READY)
 	$(BIN)/python -m pytest -m slow

@@ -10,11 +10,25 @@ import pytest
 import torch
 from hypothesis import settings
 
+CHECKOUT = Path(__file__).resolve().parent.parent
+
 # The same examples in every run, and no example fails for being slow on a busy machine.
 settings.register_profile("steady", deadline=None, derandomize=True)
 settings.load_profile("steady")
 
-CHECKOUT = Path(__file__).resolve().parent.parent
+
+def pytest_configure() -> None:
+    """Give each of several workers a core of its own.
+
+    Two processes that both compute on both cores wait for each other at the end of every loop.
+    The processes that a test starts inherit the core, and with it their number of threads.
+    """
+    worker = os.environ.get("PYTEST_XDIST_WORKER")
+    if worker is None or not hasattr(os, "sched_setaffinity"):
+        return
+    cores = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, {cores[int(worker.removeprefix("gw")) % len(cores)]})
+    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")
