@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import compileall
 import os
+import py_compile
 import re
 import shutil
 import subprocess
@@ -59,7 +60,7 @@ class BrokenTree:
         shutil.copytree(checkout, folder, ignore=shutil.ignore_patterns(*_LEFT_OUT))
         # Compiled once, and believed only where the source still has the digest it was made of:
         # by time and size, a break that is as long as what it replaces could go unseen.
-        checked = compileall.PycInvalidationMode.CHECKED_HASH
+        checked = py_compile.PycInvalidationMode.CHECKED_HASH
         compileall.compile_dir(folder, quiet=2, invalidation_mode=checked)
 
     @contextmanager
