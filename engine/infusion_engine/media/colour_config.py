@@ -64,11 +64,13 @@ class ColourConfig:
         return f"{self.source} ({self.origin.value})"
 
     def closest(self, name: str) -> list[str]:
-        """Up to three names that look like `name`."""
-        spelled = {known: known for known in self.names} | {s.lower(): s for s in self.spaces}
-        found = difflib.get_close_matches(name.lower(), spelled, n=3, cutoff=0.4)
-        begun = [s for s in self.spaces if name and s.lower().startswith(name.lower())]
-        return list(dict.fromkeys([*begun, *(spelled[one] for one in found)]))[:3]
+        """Up to three colour spaces of which a name looks like `name`, likeliest first."""
+        asked = name.lower()
+        alike = difflib.get_close_matches(asked, self.names, n=3, cutoff=0.6)
+        holding = [known for known in self.names if asked and asked in known]
+        wider = difflib.get_close_matches(asked, self.names, n=3, cutoff=0.5)
+        found = [self.names[known] for known in (*alike, *holding, *wider)]
+        return list(dict.fromkeys(found))[:3]
 
     def identity(self) -> str:
         """What the config is, wherever it lies: for keys.
@@ -142,9 +144,9 @@ def _files(text: str, home: Path) -> dict[str, str]:
     folders = [home]
     for listed in _SEARCH_PATH.findall(text):
         for entry in _SEPARATOR.split(listed):
-            folder = _filled_in(entry.strip().removeprefix("- ").strip(" \"'"))
-            if folder:
-                folders.append(home / folder)
+            entered = _filled_in(entry.strip().removeprefix("- ").strip(" \"'"))
+            if entered:
+                folders.append(home / entered)
     found = {}
     for reference in _REFERENCE.findall(text):
         name = reference.strip(" \"'")

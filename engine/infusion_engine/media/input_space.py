@@ -158,7 +158,7 @@ def to_finite_linear(space: InputSpace, values: np.ndarray, *, bits: int | None)
         UsageError: OpenColorIO cannot convert (any more).
     """
     linear = space.to_linear(values)
-    has_value = np.isfinite(linear).all(axis=1)
+    has_value = np.asarray(np.isfinite(linear).all(axis=1))
     linear, plate = linear[has_value], values[has_value]
     if len(linear) == 0:
         raise MatteError(
@@ -176,7 +176,7 @@ def to_finite_linear(space: InputSpace, values: np.ndarray, *, bits: int | None)
         step = np.maximum(_FLOAT_STEP * np.abs(plate).max(axis=1), _LEAST_STEP)
     else:
         step = np.asarray(max(0.5 / (2**bits - 1), _LEAST_STEP))
-    lost = np.abs(space.from_linear(linear) - plate).max(axis=1) > step
+    lost = np.asarray(np.abs(space.from_linear(linear) - plate).max(axis=1) > step)
     if lost.any():
         notes.append(
             f"{_share(lost)} of the known pixels looked at do not come back from scene-linear to "
