@@ -20,15 +20,6 @@ LAYER = ("infusion.R", "infusion.G", "infusion.B")
 HUES = (1.0, 0.6, 0.3)
 
 
-@pytest.fixture(autouse=True)
-def no_config(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The pinned config holds: runs of this process's own begin without `$OCIO`.
-
-    The process that forks the others has the variable of whoever started the tests, if any.
-    """
-    monkeypatch.delenv("OCIO", raising=False)
-
-
 def read_picture(path: Path) -> np.ndarray:
     """(H, W, C) as stored."""
     source = oiio.ImageInput.open(str(path))
