@@ -32,6 +32,7 @@ def write_picture(path: Path, pixels: np.ndarray, bits: int) -> None:
     spec = oiio.ImageSpec(pixels.shape[1], pixels.shape[0], pixels.shape[2], str(pixels.dtype))
     spec["oiio:BitsPerSample"] = bits
     output = oiio.ImageOutput.create(path.name)
+    assert output is not None, oiio.geterror()
     assert output.open(str(path), spec)
     assert output.write_image(np.ascontiguousarray(pixels))
     assert output.close()
