@@ -1,4 +1,4 @@
-"""--input-space as a person meets it: shown by a dry run, refused at once and in plain words."""
+"""`--input-space` as a person meets it: shown by a dry run, refused at once and in plain words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""--input-space: the fill comes back in the plate's own space, and the plate keeps every bit."""
+"""`--input-space`: the fill comes back in the plate's own space, and the plate keeps every bit."""
 
 from __future__ import annotations
 
