@@ -269,10 +269,12 @@ def test_a_space_that_clamps_is_told(surveyed: Callable[..., Survey]) -> None:
 
 
 def test_what_comes_back_is_finite() -> None:
-    """A fill holds no NaN and no infinity, whatever light it is made of."""
-    odd = np.array([[np.inf, -np.inf, 1.0], [np.nan, 0.0, 0.0], [3e38, -3e38, 3e38]], np.float32)
+    """No light makes a NaN or an infinity of a fill; one that is none already is not hidden."""
+    odd = np.array([[3e38, -3e38, 3e38], [3e38, 3e38, -3e38], [-3e38, 1, 0]], np.float32)
+    none = np.array([[np.nan, 0.0, 0.0], [0.5, np.inf, 0.5]], np.float32)
     for name in ("ACEScct", "lin_rec709", "sRGB - Texture"):
         assert np.isfinite(space_of(name).from_linear(odd)).all()
+        assert np.isnan(space_of(name).from_linear(none)).all()
 
 
 @pytest.mark.usefixtures("own_config")

@@ -49,15 +49,17 @@ class InputSpace:
         return self._converted(values, self.name, self.linear)
 
     def from_linear(self, values: np.ndarray) -> npt.NDArray[np.float32]:
-        """Scene-linear (..., 3) -> plate values, the same shape, finite.
+        """Scene-linear (..., 3) -> plate values, the same shape, finite where the light is.
 
         Beyond what the space can say lies the largest float; what it has no value for at all is 0.
+        Light that is no number itself stays none: that is no matter of colour, and not hidden here.
 
         Raises:
             UsageError: OpenColorIO cannot convert (any more).
         """
         found = self._converted(values, self.linear, self.name)
-        return np.nan_to_num(found, copy=False, nan=0.0)
+        is_light = np.isfinite(values).all(axis=-1, keepdims=True)
+        return np.where(is_light, np.nan_to_num(found, nan=0.0), np.float32(np.nan))
 
     def described(self) -> dict[str, object]:
         """What decides how values are converted, for keys: not where the config lies."""
