@@ -11,6 +11,7 @@ from typing import Any
 from infusion_engine.cache.store import default_folder
 from infusion_engine.errors import StorageError, UsageError
 from infusion_engine.job_schema import check_job
+from infusion_engine.media.input_space import InputSpace, open_input_space
 from infusion_engine.media.layer import WriteMode
 from infusion_engine.media.sequence import FileSequence, check_not_plate, output_sequence
 from infusion_engine.media.shot import Shot, check_layer_is_free, check_layer_name, open_shot
@@ -33,6 +34,8 @@ class Plan:
     """Every number behind the preset, overrides included."""
     shot: Shot
     """Plate and matte, headers looked at, no pixel decoded."""
+    input_space: InputSpace | None
+    """The plate's colour space, where it was named: it is converted, and the fill back."""
     takes: tuple[Take, ...]
     """What is drawn from the fits, and where it goes: one file for each of `shot.frames`."""
     write: WriteMode
@@ -67,6 +70,7 @@ class Plan:
                 "channels": list(shot.colour),
                 "pixels": f"{shot.pixel_type.value}, {shot.transfer.value}",
                 "view": shot.view,
+                **self._colour(),
             },
             "matte": {
                 "files": os.fspath(shot.matte.sequence.folder / shot.matte.sequence.pattern),
@@ -100,6 +104,15 @@ class Plan:
             },
         }
 
+    def _colour(self) -> dict[str, str | None]:
+        """The plate's colour space, the one that is worked in, and the config that knows both."""
+        space = self.input_space
+        return {
+            "input_space": None if space is None else space.name,
+            "works_in": None if space is None else space.linear,
+            "colour_config": None if space is None else space.config.named(),
+        }
+
     def _further_takes(self) -> list[str]:
         """Layers, or files, of all takes but the first."""
         files = [os.fspath(t.output.folder / t.output.pattern) for t in self.takes[1:]]
@@ -120,6 +133,12 @@ def prepare(job: RenderJob, report: Report | None = None) -> Plan:
     check_job(job)
     settings = overridden(PRESETS[job.preset], job.settings)
     report.check()
+    input_space = None
+    if job.input_space is not None:
+        opened = open_input_space(job.input_space)
+        input_space = opened.space
+        for note in opened.notes:
+            report.warn(note)
     shot = open_shot(job)
     for note in shot.notes:
         report.warn(note)
@@ -162,6 +181,7 @@ def prepare(job: RenderJob, report: Report | None = None) -> Plan:
         job=job,
         settings=settings,
         shot=shot,
+        input_space=input_space,
         takes=takes,
         write=write,
         cache_folder=cache_folder,

@@ -74,7 +74,11 @@ def _render(plan: Plan, report: Report, onlooker: Onlooker) -> None:
         if holds_layer(shot, layer):
             report.warn(f"The plate already holds a layer {layer!r}: it is replaced.")
     onlooker.phase("looking")
-    found = survey(shot, mode=plan.write, on_frame=_telling(report, "looking"))
+    found = survey(
+        shot, mode=plan.write, on_frame=_telling(report, "looking"), space=plan.input_space
+    )
+    for note in found.notes:
+        report.warn(note)
     holes = {frame: found.holes[frame] for frame in shot.frames}
     onlooker.looked(holes)
     if found.encoding is None:

@@ -46,6 +46,8 @@ class RenderJob:
     """Frames read on each side for training and context, and not written."""
     view: Optional[str] = None
     """View of a stereo or multi-view plate."""
+    input_space: Optional[str] = None
+    """Colour space of the plate, by a name that OpenColorIO's config knows; None: as it is."""
     layer: str = "infusion"
     """Name of the layer that is written."""
     write: str = "layer"

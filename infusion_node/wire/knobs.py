@@ -196,6 +196,13 @@ KNOBS: Tuple[Knob, ...] = (
         metavar="NAME",
     ),
     Knob(
+        "input_space", "Input space", Group.SHOT, Kind.TEXT, None,
+        "Colour space that the plate is in: a name, role or alias of the OpenColorIO config "
+        "($OCIO, else a built-in one). The fill is made in scene-linear light and comes back in "
+        "this space. Without it floats are scene-linear, and DPX and 8-bit go as they are.",
+        metavar="NAME",
+    ),
+    Knob(
         "layer", "Layer", Group.LAYER, Kind.TEXT, "infusion",
         "Name of the layer that is written: NAME.R, NAME.G, NAME.B, NAME.A.",
         metavar="NAME", pattern=r"[A-Za-z_][A-Za-z0-9_]*",

@@ -211,11 +211,12 @@ def streams(folder: Path) -> tuple[Path, Path]:
 
 
 def environment(folder: Path) -> dict[str, str]:
-    """This process's own, with the modules under test and a user cache that is nobody's."""
+    """This process's own, with the modules under test, and no user's cache or colours."""
     return {
         **os.environ,
         "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
         "XDG_CACHE_HOME": str(folder / "user-cache"),
+        "OCIO": "",  # as good as not set
     }
 
 

@@ -68,6 +68,7 @@ def test_the_baseline_is_what_a_job_looks_like_on_disk() -> None:
         frames="1001-1048",
         handles=8,
         view="left",
+        input_space="ACEScct",
         layer="infusion_2",
         write="merged",
         preset="standard",

@@ -1,4 +1,4 @@
-"""Reads any frame's header and pixels, writes raster frames; alone in importing OpenImageIO."""
+"""Reads any frame's header and pixels, writes raster frames, through OpenImageIO."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ def read_frames(
             (h, w), and the matte as used (h, w), all in the region; for the cache's digest.
         on_clip: called for each frame with its index, x_0 (3, H, W) float32, the encoded plate and
             0 where it is not known, and its hole (1, H, W) float32, 1 = missing: the matte, NaN
-            and Inf of the plate, and padding.
+            and Inf of the plate, what has no place in its colour space, and padding.
         on_frame: called with (frames done, frames).
 
     Raises:
@@ -67,7 +67,9 @@ def _reduced(
 ) -> tuple[np.ndarray, np.ndarray]:
     """One frame at working size: encoded (H, W, 3), 0 where missing, and missing (H, W)."""
     clean = np.where(known[..., None], pixels, np.zeros((), pixels.dtype))
-    encoded = np.where(known[..., None], encoding.encode(clean), np.float32(0.0))
+    encoded = encoding.encode(clean)
+    known = known & np.isfinite(encoded).all(axis=2)  # not every value has a linear one
+    encoded = np.where(known[..., None], encoded, np.float32(0.0))
     if region.is_native:
         return encoded, ~known
     cover = region.shrink(known)  # (H, W)

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from infusion_engine.media.box import Box
-from infusion_engine.media.encoding import Encoding, choose_encoding
+from infusion_engine.media.encoding import Encoding, as_numbers, choose_encoding
+from infusion_engine.media.input_space import InputSpace, to_finite_linear
 from infusion_engine.media.layer import WriteMode, read_for_writing
-from infusion_engine.media.shot import PlateFrame, Shot, check_something_known
+from infusion_engine.media.shot import PlateFrame, Shot, Transfer, check_something_known
 
 _VALUES_PER_FRAME = 20_000  # known pixels looked at to choose the encoding: enough for percentiles
 
@@ -25,6 +26,8 @@ class Survey:
     """The encoding that suits the known pixels; None when there is no hole anywhere."""
     hole_pixels: int
     """How many pixels the hole has in the frame where it is largest."""
+    notes: tuple[str, ...] = ()
+    """Sentences about the known values that a user should be told."""
 
     @property
     def hole(self) -> Box:
@@ -35,16 +38,24 @@ class Survey:
         return whole
 
 
-def survey(shot: Shot, *, mode: WriteMode, on_frame: Callable[[int, int], None]) -> Survey:
+def survey(
+    shot: Shot,
+    *,
+    mode: WriteMode,
+    on_frame: Callable[[int, int], None],
+    space: InputSpace | None = None,
+) -> Survey:
     """Look at every frame once: holes, known values, and whether all pixels can be decoded.
 
     Decoded is whatever writing the frames in `mode` will need, other parts and channels included,
     so that no damage is found after the work. Nothing from under the matte is looked at.
-    `on_frame` is called with (frames done, frames).
+    `on_frame` is called with (frames done, frames). `space` is the plate's colour space, where it
+    was named.
 
     Raises:
         FrameError: a frame's pixels are damaged.
-        MatteError: the matte covers everything.
+        MatteError: the matte covers everything, or no known value has a place in `space`.
+        UsageError: OpenColorIO cannot convert (any more).
     """
     holes: dict[int, Box] = {}
     values: list[np.ndarray] = []
@@ -62,8 +73,16 @@ def survey(shot: Shot, *, mode: WriteMode, on_frame: Callable[[int, int], None])
     if all(box.is_empty for box in holes.values()):
         return Survey(holes=holes, encoding=None, hole_pixels=0)
     check_something_known(shot, known_pixels)
-    encoding = choose_encoding(np.concatenate(values), shot.transfer)
-    return Survey(holes=holes, encoding=encoding, hole_pixels=hole_pixels)
+    known_values = np.concatenate(values)
+    if space is None:
+        encoding = choose_encoding(known_values, shot.transfer)
+        return Survey(holes=holes, encoding=encoding, hole_pixels=hole_pixels)
+    # All frames' at once: each call of OpenColorIO reads its config again.
+    part = shot.header(shot.frames.first).parts[shot.part]
+    bits = None if shot.pixel_type.is_float else part.bits
+    linear = to_finite_linear(space, as_numbers(known_values), bits=bits)
+    encoding = choose_encoding(linear.values, Transfer.SCENE_LINEAR, space)
+    return Survey(holes=holes, encoding=encoding, hole_pixels=hole_pixels, notes=linear.notes)
 
 
 def _look(shot: Shot, frame: int, mode: WriteMode) -> tuple[PlateFrame, np.ndarray]:
