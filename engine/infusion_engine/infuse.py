@@ -20,19 +20,18 @@ from infusion_engine.cache.store import Store
 from infusion_engine.chain import FIT_SEED, Named, stages
 from infusion_engine.diffusion.denoise import Model, build, initialise, load_state, precise
 from infusion_engine.diffusion.hint import Hint, bare, coarsest_hint, detail_hint
-from infusion_engine.diffusion.interval import top_timestep
 from infusion_engine.diffusion.memory import remembered
+from infusion_engine.diffusion.palette import Palette, palette_of
 from infusion_engine.diffusion.place import sampled_place
 from infusion_engine.diffusion.pyramid import PyramidLevel, beneath, known_range, without_detail
 from infusion_engine.diffusion.sample import NoiseSource, Scene, noised, sample_interval
-from infusion_engine.diffusion.schedule import T
 from infusion_engine.frugal import Frugal
 from infusion_engine.machine import made_with
 from infusion_engine.progress import Report
 from infusion_engine.review.interval_done import IntervalDone, noted, thinned
 from infusion_engine.settings import Network, Settings
 from infusion_engine.training.fit import FitState, fit_interval
-from infusion_engine.training.ground import DETAIL_SPREAD, Ground, lay_ground
+from infusion_engine.training.ground import Ground, lay_ground, top_of
 from infusion_engine.workload import Workload
 
 _CLIP_BYTES = 16
@@ -81,10 +80,11 @@ class Infusion:
         # Grounds are large: each is laid when it is fitted on, and only its measures are kept.
         grounds = (self.ground(level) for level in range(len(self.levels)))
         self.units, self.variances = zip(*((g.unit, g.variance) for g in grounds), strict=True)
+        self.palettes = tuple(map(self._palette, self.levels, self.units))
         self.named = Named(
             clip=source.clip,
             encoding=source.encoding,
-            tops=tuple(map(_top, range(len(self.levels)))),
+            tops=tuple(map(top_of, range(len(self.levels)))),
             units=self.units,
             seed=seed,
             take=take,
@@ -102,6 +102,11 @@ class Infusion:
     def ground(self, level: int) -> Ground:
         """What windows of a level are cut from."""
         return lay_ground(self.levels[level], level, self.settings)
+
+    def _palette(self, level: PyramidLevel, unit: float) -> Palette | None:
+        """Which colours a level's fill may have; the published method does not ask."""
+        asked = self.settings.network is not Network.PUBLISHED
+        return palette_of(level, unit) if asked else None
 
     def denoiser(self, level: int) -> Frugal:
         """The model as it samples a level within the run's memory: one for all its intervals."""
@@ -331,6 +336,7 @@ class Infusion:
             highest=tuple(value / unit for value in self.range[1]),
             hint=hint.within(slice(None), rows, columns).copied(),
             corner=(level.corner[0] + rows.start, level.corner[1] + columns.start),
+            palette=self.palettes[number],
         )
 
     def _hint(self, index: int, x_0: Tensor) -> Hint:
@@ -390,8 +396,3 @@ class Infusion:
         return lambda: self.report.waiting(
             f"another process that is at work on interval {index + 1} of this shot"
         )
-
-
-def _top(level: int) -> int:
-    """One past the noisiest timestep of a level: T, or where its detail is drowned."""
-    return T if level == 0 else top_timestep(DETAIL_SPREAD)

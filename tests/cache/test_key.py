@@ -285,7 +285,7 @@ def test_matte_position_size_and_frames_count() -> None:
         clip_of(pixels, known_a),
         clip_of(pixels, known_b),
         clip_of(pixels, known_a, soft),
-        clip_of(pixels, known_a, soft / 2),
+        clip_of(pixels, known_a, soft / np.float32(2)),
         clip_of(pixels.reshape(1, 4, 3)),
         clip_of(pixels.reshape(4, 1, 3)),
         twice.hexdigest(),

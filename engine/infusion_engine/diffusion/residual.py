@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from infusion_engine.diffusion.axes import along
 from infusion_engine.diffusion.hint import Hint
 from infusion_engine.diffusion.reach import Reach
 from infusion_engine.diffusion.schedule import alpha_bars
@@ -196,7 +197,7 @@ class ResidualDenoiser(nn.Module):
         height, width = x_t.shape[-2:]
         c_skip, c_out = scalings(spreads, sigma)
         added = c_skip * noisy + c_out * correction[..., :height, :width].float()
-        return hint.guess + _turned(added, self.gauge.axes.T)
+        return hint.guess + along(added, self.gauge.axes.T)
 
     def _features(
         self,
@@ -245,7 +246,7 @@ class ResidualDenoiser(nn.Module):
 
     def along(self, x: Tensor) -> Tensor:
         """(B, 3, T, H, W) in red, green and blue -> the same along the axes of colour."""
-        return _turned(x, self.gauge.axes)
+        return along(x, self.gauge.axes)
 
     def in_units(self, error: Tensor, hint: Hint, t: Tensor) -> Tensor:
         """An error of x_0 in what the network says: along the axes, over c_out, (B, 3, T, H, W)."""
@@ -268,13 +269,6 @@ def scalings(spread: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor]:
     """(c_skip, c_out) of EDM (table 1) for data of deviation `spread`."""
     variance, noise = spread**2, sigma**2
     return variance / (variance + noise), torch.sqrt(variance * noise / (variance + noise))
-
-
-def _turned(x: Tensor, axes: Tensor) -> Tensor:
-    """Colours (B, 3, T, H, W) along the rows of `axes`; under autocast, too, with all digits."""
-    with torch.autocast(x.device.type, enabled=False):
-        turned: Tensor = torch.einsum("bdthw,cd->bcthw", x, axes)
-    return turned
 
 
 def _padded(x: Tensor) -> Tensor:

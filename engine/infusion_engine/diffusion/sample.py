@@ -13,7 +13,15 @@ from torch import Tensor
 from infusion_engine.diffusion import noise
 from infusion_engine.diffusion.denoise import Denoiser
 from infusion_engine.diffusion.hint import Hint
-from infusion_engine.diffusion.schedule import Posterior, alpha_bar, implicit, log_snr, posterior
+from infusion_engine.diffusion.palette import HELD_BELOW, Palette
+from infusion_engine.diffusion.schedule import (
+    Posterior,
+    alpha_bar,
+    implicit,
+    log_snr,
+    posterior,
+    sigma,
+)
 from infusion_engine.settings import Sampler
 
 _AT_ONCE = 1 << 24
@@ -36,12 +44,17 @@ class Scene:
     """What the denoiser adds to, and what else it is told, of a batch of one."""
     corner: tuple[int, int] = (0, 0)
     """(row, column) of the first pixel in the clip that this is a part of; noise goes by it."""
+    palette: Palette | None = None
+    """Which colours the plate has; None to go by the range of each channel alone."""
 
-    def clipped(self, x_0: Tensor) -> Tensor:
-        """(3, T, H, W) within the known range, channel by channel.
+    def clipped(self, x_0: Tensor, t: int) -> Tensor:
+        """(3, T, H, W) predicted at timestep t, within what the plate has.
 
-        A colour that the plate has nowhere is no fill, however dark or bright it is.
+        A colour that the plate has nowhere is no fill, however dark or bright it is; where what
+        other frames saw stands still, they know better than the plate's other places.
         """
+        if self.palette is not None and sigma(t) < HELD_BELOW:
+            x_0 = torch.lerp(self.palette.held(x_0), x_0, self.hint.still[0])
         lowest, highest = (
             x_0.new_tensor(bound)[:, None, None, None] for bound in (self.lowest, self.highest)
         )
@@ -99,7 +112,7 @@ def sample_interval(
 ) -> tuple[Tensor, Tensor]:
     """Carry x_t through `timesteps` (falling) and on to timestep `then` (-1: no noise left).
 
-    Each step predicts x_0, clips it to the known range, puts the known pixels back
+    Each step predicts x_0, holds it to what the plate has, puts the known pixels back
     (reprojection), and moves to the next noise level.
 
     Args:
@@ -125,7 +138,7 @@ def sample_interval(
         for frames in _pieces(x_t):
             known = scene.x_0[:, frames]
             x_0[:, frames] = torch.where(
-                scene.hole[:, frames] > 0.0, scene.clipped(x_0[:, frames]), known
+                scene.hole[:, frames] > 0.0, scene.clipped(x_0[:, frames], t), known
             )
             last = x_0[:, frames] if before is None else before[1][:, frames]
             noise = partial(source.at, s, known, scene.corner, first=frames.start)

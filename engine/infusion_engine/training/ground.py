@@ -8,7 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from torch import Tensor
 
+from infusion_engine.diffusion.interval import top_timestep
 from infusion_engine.diffusion.pyramid import PyramidLevel, detail_spread, doubled, halved
+from infusion_engine.diffusion.schedule import T
 from infusion_engine.settings import Objective, Settings
 from infusion_engine.training.rough import roughly_filled
 
@@ -68,3 +70,8 @@ def _detail_unit(level: PyramidLevel, rough: Tensor) -> float:
     """A power of sqrt(2), so that another machine's last digit finds the same."""
     spread = detail_spread(level, rough)
     return float(2.0 ** (round(2.0 * math.log2(spread / DETAIL_SPREAD)) / 2.0))
+
+
+def top_of(level: int) -> int:
+    """One past the noisiest timestep of a level: T, or where its detail is drowned."""
+    return T if level == 0 else top_timestep(DETAIL_SPREAD)
