@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ MATTES: Mapping[str, Callable[[Field], Field]] = {
 }
 """The true alpha; as a keyer leaves it, black below 0.1 and white above 0.9; and a plain outline,
 which knows nothing of motion blur."""
+_FREE = 10  # pixels to each side of the disc's way
 _SUPERSAMPLED = 4
 _SHUTTER = np.linspace(-0.25, 0.25, 16)  # of a frame
 
@@ -31,14 +33,18 @@ class Blurred:
 
     frames: int = 14
     """How many."""
-    width: int = 96
-    """Pixels of a frame."""
     height: int = 64
     """Pixels of a frame."""
     radius: float = 11.0
     """Of the disc, in pixels."""
     speed: float = 5.0
     """Pixels to the right in a frame: half of that is the blur of a shutter of 180 degrees."""
+
+    @property
+    def width(self) -> int:
+        """Pixels of a frame: the disc stays in it, whatever its speed."""
+        way = self.speed * self.frames + 2.0 * self.radius
+        return 8 * math.ceil((way + 2 * _FREE) / 8)
 
 
 def alphas(blurred: Blurred) -> Field:
