@@ -22,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 import OpenEXR
 import torch
+from scipy.ndimage import distance_transform_edt
 
 from benchmarks.frames import Frame, Mask, Source, frames_of
 from benchmarks.pace import Pace, within
@@ -35,6 +36,8 @@ from infusion_engine.settings import PRESETS
 LAYER = "infusion"
 RIGHT = 0.01
 """Largest relative error of a still background that was seen."""
+AWAY = 8.0
+"""Pixels from what moves, beyond which nothing of it should be felt."""
 MOTION = (0.6, 1.4)
 """Between these the fill of the moving part moves as it should."""
 _SCRIPT = Path(__file__).parents[1] / "examples" / "still" / "make_plate.py"
@@ -95,13 +98,19 @@ class StillTally:
 
 def figures(frames: Iterator[Frame], still: Mask) -> dict[str, Any]:
     """Of the still and the moving part of a result's hole; each frame's `plate` is the truth."""
-    tally, moving = StillTally(), Tally()
+    tally, away, moving = StillTally(), StillTally(), Tally()
+    far = still & (distance_transform_edt(still) > AWAY)
     for frame in frames:
         tally.add(frame, still)
+        away.add(frame, far)
         fill, truth = (to_display(v, frame.transfer) for v in (frame.result, frame.plate))
         moving.add(fill, truth, frame.hole & ~still, outside=0.0)
     water = moving.figures()
-    told = {"still": tally.figures(), "moving": {"motion": water.motion, "detail": water.detail}}
+    told = {
+        "still": tally.figures(),
+        "still_away": away.figures(),
+        "moving": {"motion": water.motion, "detail": water.detail},
+    }
     return {part: {k: _rounded(v) for k, v in found.items()} for part, found in told.items()}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,11 @@ import pytest
 from PIL import Image
 
 from benchmarks.frames import Source, add_source, frames_of, source_of
+
+
+def there(folder: Path) -> Source:
+    """Result, plate and matte below a folder."""
+    return Source(str(folder / "out"), str(folder / "plate"), str(folder / "matte"))
 
 
 def test_float_values_are_as_stored_and_the_layer_is_read(tmp_path: Path) -> None:
@@ -25,11 +31,10 @@ def test_float_values_are_as_stored_and_the_layer_is_read(tmp_path: Path) -> Non
         OpenEXR.File({}, {"A": matte}).write(str(tmp_path / f"matte/a.{frame}.exr"))
         out = {"RGB": plate, "infusion": np.full_like(plate, 7)}
         OpenEXR.File({}, out).write(str(tmp_path / f"out/a.{frame}.exr"))
-    names = [str(tmp_path / kind) for kind in ("out", "plate", "matte")]
+    source = there(tmp_path)
 
     (whole, _), (filled, _) = (
-        list(frames_of(Source(*names, layer=layer, grow=grow)))
-        for layer, grow in ((None, 0.0), ("infusion", 1.0))
+        list(frames_of(one)) for one in (source, replace(source, layer="infusion", grow=1.0))
     )
 
     assert (whole.result == 2.5).all()
@@ -44,7 +49,7 @@ def test_integers_count_in_parts_of_their_full_scale(tmp_path: Path) -> None:
         (tmp_path / kind).mkdir()
         picture = np.full((6, 8, 3), value, np.uint8)
         Image.fromarray(picture).save(tmp_path / kind / "a.1.png")
-    (frame,) = frames_of(Source(*(str(tmp_path / kind) for kind in ("out", "plate", "matte"))))
+    (frame,) = frames_of(there(tmp_path))
 
     assert (frame.result == 0.2).all()
     assert (frame.plate == 1.0).all()

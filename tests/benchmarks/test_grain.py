@@ -110,7 +110,8 @@ def test_a_hole_without_room_is_refused() -> None:
 def test_the_truth_of_the_made_plate_is_right(tmp_path: Path) -> None:
     """Read from its files, blurred grain and all."""
     write_grainy(tmp_path, Grainy())
-    source = Source(*(str(tmp_path / kind) for kind in ("truth", "plate", "matte")))
+    truth, plate, matte = (str(tmp_path / kind) for kind in ("truth", "plate", "matte"))
+    source = Source(truth, plate, matte)
     assert figures(frames_of(source))["within_a_quarter"]
     with pytest.raises(ValueError, match="take 40 pixels out of a frame of 96"):
         write_grainy(tmp_path, Grainy(frames=24))

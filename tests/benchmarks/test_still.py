@@ -72,6 +72,21 @@ def test_a_frozen_moving_part_has_no_motion() -> None:
     assert verdict(found)["motion_holds"] is False
 
 
+def test_what_is_wrong_beside_the_moving_part_is_not_felt_away_from_it() -> None:
+    """Errors within eight pixels of what moves are among all, and not among those away."""
+    rng = np.random.default_rng(3)
+    still = np.zeros((8, 30), bool)
+    still[:, :20] = True
+    truth = rng.uniform(0.1, 4.0, (8, 30, 3))
+    filled = truth.copy()
+    filled[:, 12:20] *= 1.1
+    hole = np.ones((8, 30), bool)
+    found = figures(iter([Frame(filled, truth, hole, Transfer.SCENE_LINEAR)]), still)
+    assert found["still"]["largest"] == pytest.approx(0.1, rel=1e-3)
+    assert found["still"]["deviation"] is None
+    assert found["still_away"]["largest"] == 0.0
+
+
 def test_without_a_still_part_there_is_nothing_to_tell() -> None:
     """Null, not zero."""
     found = figures(iter(shot(0.0, 0.0)), np.zeros(SHAPE, bool))
