@@ -99,7 +99,7 @@ class EdgeTally:
 def figures(frames: Iterable[Frame], band: float = BAND) -> dict[str, Any]:
     """Of a result's frames, and of what they are held against at the same edge.
 
-    The second is worth something where that is the truth; a plate has its occluder there.
+    The second is worth something where that is the truth; a plate has there what is to be removed.
     """
     result, other = EdgeTally(band), EdgeTally(band)
     for frame in frames:

@@ -1,4 +1,4 @@
-"""Fringe: how much of a blurred occluder stays around the hole, by the pixels the matte is grown.
+"""Fringe: how much of a blurred disc stays around the hole, by the pixels the matte is grown.
 
 Makes a disc whose true alpha is known and three mattes of it, grows each as `--matte-grow` does,
 and tells what of the disc lies outside the hole, and what a merged picture keeps under a soft
@@ -38,7 +38,7 @@ def as_used(matte: Field, grow: float) -> Field:
 
 
 def left(alpha: Field, used: Field) -> dict[str, float]:
-    """What of the occluder is left, (T, H, W) each, as shares of full cover, fills being perfect.
+    """What of the disc is left, (T, H, W) each, as shares of full cover, fills being perfect.
 
     Outside the hole all of it is, as the plate's bits are kept; in a merged picture there is also
     what the matte lets through of the plate: alpha (1 - matte).
@@ -54,7 +54,7 @@ def left(alpha: Field, used: Field) -> dict[str, float]:
 
 
 def remains(picture: Field, truth: Field, where: np.ndarray) -> float | None:
-    """How much of the occluder's colour is in `picture`, (T, H, W, 3), as a share of full cover.
+    """How much of the disc's colour is in `picture`, (T, H, W, 3), as a share of full cover.
 
     The error along the way from the truth to the colour, by least squares over `where`
     (T, H, W): noise and texture have no part in it. None where there is nothing.
@@ -147,7 +147,7 @@ def result(
             renders[kind][f"{g:g}"] = found
     return stamped(
         {
-            "asked": "How far has a matte to be grown until nothing of the occluder is left?",
+            "asked": "How far has a matte to be grown until nothing of what it hides is left?",
             "shot": asdict(blurred),
             "left": mattes,
             "rendered": {**rendering.described, "mattes": renders} if kinds else None,

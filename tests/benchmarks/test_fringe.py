@@ -1,4 +1,4 @@
-"""Fringe: what a matte leaves of its occluder, in closed form, and in a render."""
+"""Fringe: what a matte leaves of a disc, in closed form, and in a render."""
 
 from __future__ import annotations
 
