@@ -62,6 +62,7 @@ def test_the_disc_is_blurred_and_stays_in_its_frame() -> None:
     assert (behind(blurred) == behind(blurred)).all()
 
 
+@pytest.mark.slow
 def test_a_growth_is_told_and_rendered(tmp_path: Path) -> None:
     """Three mattes by arithmetic, one of them by the command with hardly a step."""
     tiny = {

@@ -117,6 +117,7 @@ def test_the_truth_of_the_made_plate_is_right(tmp_path: Path) -> None:
         write_grainy(tmp_path, Grainy(frames=24))
 
 
+@pytest.mark.slow
 def test_a_made_plate_from_end_to_end(tmp_path: Path) -> None:
     """Made, rendered by the command with hardly a step, and measured."""
     tiny = {

@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.frames import Frame
 from benchmarks.rendering import Rendering
-from benchmarks.still import Size, figures, result, verdict
+from benchmarks.still import Size, figures, paper_in, result, verdict
 from infusion_engine.media.shot import Transfer
 
 SHAPE = (8, 12)
@@ -92,6 +92,15 @@ def test_without_a_still_part_there_is_nothing_to_tell() -> None:
     found = figures(iter(shot(0.0, 0.0)), np.zeros(SHAPE, bool))
     assert set(found["still"].values()) == {None}
     assert verdict(found)["still_holds"] is None
+
+
+def test_paper_gets_the_steps_that_there_is_time_for() -> None:
+    """At least one of each; the flags and numbers of the first rendering are not its own."""
+    first = Rendering(settings={"batch": "2"}, flags=("--minutes", "3"))
+    found = paper_in(9.0, Size(3, 16, 16), first)
+    assert (found.preset, found.flags, found.threads) == ("paper", (), 1)
+    assert set(found.settings) == {"steps_per_interval", "sampling_steps"}
+    assert min(int(number) for number in found.settings.values()) >= 1
 
 
 def test_a_tiny_shot_from_end_to_end(tmp_path: Path) -> None:
