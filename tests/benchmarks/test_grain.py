@@ -98,6 +98,20 @@ def test_one_channel_alone_can_be_wrong() -> None:
     assert not found["within_a_quarter"]
 
 
+def test_what_is_far_from_the_hole_is_not_looked_at() -> None:
+    """Livelier grain more than forty pixels away: another light, another distance."""
+    rng = np.random.default_rng(9)
+    hole = np.zeros((96, 200), bool)
+    hole[24:72, 24:72] = True
+    lively = np.where(np.arange(200) > 72 + 40, 1.0, 0.1)[None, :, None]
+    frames = []
+    for _ in range(4):
+        values = 1.0 + lively * rng.standard_normal((96, 200, 3))
+        frames.append(Frame(values, values, hole, Transfer.SCENE_LINEAR))
+    for told in figures(frames)["channels"].values():
+        assert told["ratio"]["total"] == pytest.approx(1.0, rel=0.1)
+
+
 def test_a_hole_without_room_is_refused() -> None:
     """There is nothing to take a spectrum of."""
     small = np.zeros(SHAPE, bool)

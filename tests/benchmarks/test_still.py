@@ -61,6 +61,14 @@ def test_a_changing_error_deviates_by_its_own_deviation() -> None:
     assert found["still"]["largest_deviation"] == pytest.approx(rms, rel=1e-3)
     assert found["still"]["within_1_percent"] == pytest.approx(1 / 3, rel=1e-3)
     assert verdict(found)["still_holds"] is False
+    assert found["moving"] == {"motion": 1.0, "detail": 1.0}  # nothing of the wall is in it
+
+
+def test_a_deviation_is_around_the_fill_s_own_mean() -> None:
+    """One frame of three is out by three per cent: the mean is one, the deviation root two."""
+    still = figures(iter(shot(0.03, 0.0, 0.0)), STILL)["still"]
+    assert still["deviation"] == pytest.approx(0.01 * np.sqrt(2.0), rel=1e-3)
+    assert still["rms"] == pytest.approx(0.03 / np.sqrt(3.0), rel=1e-3)
 
 
 def test_a_frozen_moving_part_has_no_motion() -> None:
