@@ -6,6 +6,7 @@
     │   ├── SequenceError         frames are missing, mixed, or named in a way nothing matches
     │   ├── FrameError            one file is damaged or of a kind that is refused by name
     │   └── MatteError            the matte does not belong to the plate
+    ├── FitError             2    a fit diverged with the numbers that were given
     ├── DeviceError          4    out of memory, or the device was lost
     ├── StorageError         5    the cache or the output cannot be written or read
     └── Cancelled          130    somebody asked the run to stop
@@ -43,6 +44,13 @@ class UsageError(InfusionError):
 
     exit_code = 2
     code = "usage"
+
+
+class FitError(InfusionError):
+    """A fit diverged with the numbers that were given: there is nothing to sample from."""
+
+    exit_code = 2
+    code = "fit"
 
 
 class InputError(InfusionError):

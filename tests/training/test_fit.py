@@ -18,7 +18,8 @@ from infusion_engine.diffusion.interval import Interval, intervals
 from infusion_engine.diffusion.pyramid import PyramidLevel
 from infusion_engine.diffusion.residual import Convolution, Gauge, ResidualDenoiser, plain_gauge
 from infusion_engine.diffusion.unet import PublishedUNet
-from infusion_engine.settings import PRESETS, Schedule, Settings
+from infusion_engine.errors import FitError
+from infusion_engine.settings import PRESETS, Optimiser, Precision, Schedule, Settings
 from infusion_engine.training.fit import (
     FitState,
     fit_interval,
@@ -185,6 +186,35 @@ def test_fitting_learns(settings: Settings) -> None:
         return model
 
     assert unseen(fitted(40)) < unseen(fitted(1))
+
+
+def test_windows_of_two_frames_are_learnt_from() -> None:
+    """Their bfloat16 gradients are in part memory that nobody wrote, on some processors."""
+    settings = replace(DRAFT, window_frames=2)
+    model, where = started(settings), ground(settings)
+    span = intervals(settings.intervals, settings.spacing)[0]
+    window = draw_window(where, settings=settings, interval=span, fit_seed=0, step=0)
+    with torch.no_grad():  # a last layer of zeros would keep every gradient but its own at nothing
+        model.get_parameter("network.last.weight").normal_()
+    gradients = []
+    for precision in (Precision.FP32, Precision.BF16):
+        model.zero_grad()
+        freed = [torch.full((n,), math.nan) for n in (10**3, 10**4, 10**5, 10**6)]
+        del freed  # what nobody writes is no number
+        loss = window_loss(model, window, replace(settings, precision=precision))
+        torch.autograd.backward([loss])
+        gradients.append([p.grad.clone() for p in model.parameters() if p.grad is not None])
+    for exact, found in zip(*gradients, strict=True):
+        assert torch.allclose(found, exact, rtol=0.1, atol=0.02 * float(exact.abs().max()))
+
+
+def test_a_fit_that_diverges_is_no_fit() -> None:
+    """It says which one and what to do, and nothing is sampled from it."""
+    settings = replace(DRAFT, learning_rate=1e30, optimiser=Optimiser.ADAM)
+    with pytest.raises(
+        FitError, match=r"level 0 diverged: after \d of 4 steps its loss is no number"
+    ):
+        fit(started(settings), settings)
 
 
 @BOTH

@@ -12,7 +12,8 @@ from torch import Tensor
 from infusion_engine.diffusion.denoise import Model, precise, state_of
 from infusion_engine.diffusion.interval import Interval
 from infusion_engine.diffusion.residual import Convolution, ResidualDenoiser, normalised
-from infusion_engine.settings import Schedule, Settings
+from infusion_engine.errors import FitError
+from infusion_engine.settings import Precision, Schedule, Settings
 from infusion_engine.training.gauge import measured
 from infusion_engine.training.ground import Ground
 from infusion_engine.training.optimise import Optimisers
@@ -57,6 +58,9 @@ def fit_interval(
 
     Returns:
         What the fit leaves behind.
+
+    Raises:
+        FitError: the loss is no number any more.
     """
     if isinstance(model, ResidualDenoiser):
         model.gauge = measured(ground, settings=settings, fit_seed=fit_seed, before=model.gauge)
@@ -76,6 +80,8 @@ def fit_interval(
         normalise_weights(model)
         average.update(model)
         value = float(loss.detach())
+        if not math.isfinite(value):
+            raise _diverged(ground.level, interval, f"{step + 1} of {settings.steps_per_interval}")
         running = value if math.isnan(running) else running + (1 - _LOSS_MEMORY) * (value - running)
         on_step(step + 1, running)
     average.give(model)
@@ -84,6 +90,15 @@ def fit_interval(
         model=state_of(model),
         optimiser=optimisers.state() if keeps_state else {},
         loss=running,
+    )
+
+
+def _diverged(level: int, interval: Interval, steps: str) -> FitError:
+    """The error for a fit whose loss is no number after so many steps."""
+    return FitError(
+        f"The fit of timesteps {interval.low} to {interval.high - 1} at level {level} diverged: "
+        f"after {steps} steps its loss is no number. Nothing of it is kept.",
+        remedy="Lower --set learning_rate, or give --set precision=fp32.",
     )
 
 
@@ -97,7 +112,7 @@ def window_loss(model: Model, window: Window, settings: Settings) -> Tensor:
     is the posterior mean that sampling needs: a loss that forgives outliers learns the median, and
     what flickers goes out.
     """
-    with precise(settings.precision, window.x_t.device):
+    with precise(_precision(settings, window.x_t), window.x_t.device):
         predicted = model(window.x_t, window.conditioning, window.hole, window.hint, window.t)
     error = predicted.float() - window.x_0  # (B, 3, T, H, W)
     if not isinstance(model, ResidualDenoiser):
@@ -108,6 +123,17 @@ def window_loss(model: Model, window: Window, settings: Settings) -> Tensor:
     squares = model.in_units(error, window.hint, window.t).pow(2) * weights * window.counted
     mean: Tensor = squares.sum() / (window.counted.sum() * error.shape[1]).clamp(min=1.0)
     return mean
+
+
+def _precision(settings: Settings, x: Tensor) -> Precision:
+    """The arithmetic of windows like x, (B, 3, T, H, W).
+
+    On a CPU the bfloat16 gradient of a 3x3x3 kernel over two frames is in part memory that nobody
+    has written, on processors with AVX512-BF16 and no AMX (seen with torch 2.13). Windows of two
+    frames are those of shots of two frames: float32 costs nothing there.
+    """
+    two_frames = x.shape[2] == 2 and x.device.type == "cpu"
+    return Precision.FP32 if two_frames else settings.precision
 
 
 def learning_rate(settings: Settings, step: int) -> float:
