@@ -21,7 +21,7 @@ from infusion_engine.chain import FIT_SEED, Named, stages
 from infusion_engine.diffusion.denoise import Model, build, initialise, load_state, precise
 from infusion_engine.diffusion.hint import Hint, bare, coarsest_hint, detail_hint
 from infusion_engine.diffusion.memory import remembered
-from infusion_engine.diffusion.palette import Palette, palette_of
+from infusion_engine.diffusion.palette import palette_of
 from infusion_engine.diffusion.place import sampled_place
 from infusion_engine.diffusion.pyramid import PyramidLevel, beneath, known_range, without_detail
 from infusion_engine.diffusion.sample import NoiseSource, Scene, noised, sample_interval
@@ -80,7 +80,9 @@ class Infusion:
         # Grounds are large: each is laid when it is fitted on, and only its measures are kept.
         grounds = (self.ground(level) for level in range(len(self.levels)))
         self.units, self.variances = zip(*((g.unit, g.variance) for g in grounds), strict=True)
-        self.palettes = tuple(map(self._palette, self.levels, self.units))
+        asked = settings.network is not Network.PUBLISHED  # which knows no palette
+        scaled = zip(source.levels, self.units, strict=True)
+        self.palettes = tuple(palette_of(one, unit) if asked else None for one, unit in scaled)
         self.named = Named(
             clip=source.clip,
             encoding=source.encoding,
@@ -102,11 +104,6 @@ class Infusion:
     def ground(self, level: int) -> Ground:
         """What windows of a level are cut from."""
         return lay_ground(self.levels[level], level, self.settings)
-
-    def _palette(self, level: PyramidLevel, unit: float) -> Palette | None:
-        """Which colours a level's fill may have; the published method does not ask."""
-        asked = self.settings.network is not Network.PUBLISHED
-        return palette_of(level, unit) if asked else None
 
     def denoiser(self, level: int) -> Frugal:
         """The model as it samples a level within the run's memory: one for all its intervals."""
@@ -355,7 +352,10 @@ class Infusion:
         memory = remembered((x_0 - coarse)[None], known, variance=self.variances[number])
         if number == 0:
             return coarsest_hint(x_0[None], level.hole[None], memory)
-        return detail_hint(x_0[None], coarse[None], level.hole[None], memory)
+        hint = detail_hint(x_0[None], coarse[None], level.hole[None], memory)
+        # How still the place is, and not only its detail, which is little more than grain.
+        variance = float(x_0[:, level.hole[0] == 0.0].var(1, unbiased=False).mean())
+        return replace(hint, still=remembered(x_0[None], known, variance=variance).still)
 
     def _on_device(self, array: np.ndarray) -> Tensor:
         return torch.from_numpy(array).to(self.device)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -130,6 +131,23 @@ def test_a_large_plate_is_looked_at_in_part(monkeypatch: pytest.MonkeyPatch) -> 
     wild = 0.5 * torch.randn(3, 2, 9, 9, generator=torch.Generator().manual_seed(5))
     assert not torch.equal(part.mean, whole.mean)
     assert float((part.held(wild) - whole.held(wild)).abs().mean()) < 0.05
+
+
+def test_one_blazing_pixel_does_not_blunt_it() -> None:
+    """Encoded values have no end, and the steps are for what the plate is made of."""
+    level = plate()
+    blazing = level.x_0.clone()
+    blazing[:, 3, 20, 20] = 14.0
+    wild = torch.randn(3, 2, 9, 9, generator=torch.Generator().manual_seed(8))
+    found = (palette(replace(level, x_0=blazing)).held(wild), palette(level).held(wild))
+    assert float((found[0] - found[1]).abs().mean()) < 0.03
+
+
+def test_what_is_no_number_goes_through() -> None:
+    """It is for others to say so; a colour beside it is held."""
+    found = palette(plate()).held(torch.cat([voxel(math.nan, 0.0, 0.0), voxel(0.0, 0.0, 0.0)], 1))
+    assert not found[:, 0].isfinite().all()
+    assert float(off_the_plate(found[:, 1:][:, 0, 0])) < 0.05
 
 
 def test_a_flat_plate_has_no_palette() -> None:

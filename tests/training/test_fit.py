@@ -211,9 +211,7 @@ def test_windows_of_two_frames_are_learnt_from() -> None:
 def test_a_fit_that_diverges_is_no_fit() -> None:
     """It says which one and what to do, and nothing is sampled from it."""
     settings = replace(DRAFT, learning_rate=1e30, optimiser=Optimiser.ADAM)
-    with pytest.raises(
-        FitError, match=r"level 0 diverged: after \d of 4 steps its loss is no number"
-    ):
+    with pytest.raises(FitError, match=r"level 0 diverged: after \d of 4 steps its loss or"):
         fit(started(settings), settings)
 
 

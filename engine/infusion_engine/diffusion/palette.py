@@ -20,6 +20,9 @@ _SHARE = 0.005
 """Of the plate's colours at a brightness, so many lie beyond either bound."""
 _LEAST = 16
 """Known voxels that a step needs, to say what it has."""
+_BEYOND = 0.0005
+"""Share of the voxels that may be darker than the first step, or brighter than the last: one
+blazing pixel must not spread the steps over what the plate has nowhere."""
 _MOST = 1 << 21
 """Known voxels looked at, spread evenly over the clip."""
 
@@ -34,9 +37,9 @@ class Palette:
     """(3, 3), orthonormal rows: directions in which they vary, furthest first. The first is called
     brightness here, because in most plates it is."""
     darkest: float
-    """Least brightness, counted from the mean."""
+    """Brightness of the first step, counted from the mean; whatever is darker is taken for it."""
     brightest: float
-    """Greatest brightness."""
+    """Brightness of the last step."""
     least: Tensor
     """(2, _BINS), smallest part along the two other axes, from the darkest to the brightest."""
     most: Tensor
@@ -48,7 +51,7 @@ class Palette:
         turned = along(x_0 - mean, self.axes)
         step = (turned[0] - self.darkest) * ((_BINS - 1) / (self.brightest - self.darkest))
         step = step.clamp(0.0, _BINS - 1.0)
-        below = step.long().clamp(max=_BINS - 2)  # (T, H, W)
+        below = step.long().clamp(0, _BINS - 2)  # (T, H, W); what is no number goes through
         share = step - below
 
         def between(bound: Tensor) -> Tensor:
@@ -70,13 +73,17 @@ def palette_of(level: PyramidLevel, unit: float) -> Palette | None:
     if colours.shape[1] < _LEAST:
         return None
     mean = colours.mean(1)
-    squares, columns = np.linalg.eigh(np.cov(colours, bias=True))  # rising
+    colours -= mean[:, None]
+    # No BLAS, which would sum on cores that are not ours, and so in another order.
+    products = np.einsum("in,jn->ij", colours, colours, optimize=False) / colours.shape[1]
+    squares, columns = np.linalg.eigh(products)  # rising
     axes = np.ascontiguousarray(columns.T[::-1])
-    turned = axes @ (colours - mean[:, None])
-    darkest, brightest = float(turned[0].min()), float(turned[0].max())
+    turned = np.einsum("ij,jn->in", axes, colours, optimize=False)
+    darkest, brightest = map(float, np.quantile(turned[0], (_BEYOND, 1.0 - _BEYOND)))
     if squares[-1] <= 0.0 or brightest <= darkest:
         return None
-    steps = np.rint((turned[0] - darkest) / (brightest - darkest) * (_BINS - 1)).astype(int)
+    steps = (turned[0] - darkest) / (brightest - darkest) * (_BINS - 1)
+    steps = np.rint(steps).clip(0, _BINS - 1).astype(int)
     bounds = _bounds(turned[1:], steps)
     if bounds is None:
         return None

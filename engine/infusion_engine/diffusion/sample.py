@@ -24,7 +24,7 @@ from infusion_engine.diffusion.schedule import (
 )
 from infusion_engine.settings import Sampler
 
-_AT_ONCE = 1 << 24
+_AT_ONCE = 1 << 22
 """Values of a clip that are carried on at once, beside what has to be held of all of it."""
 
 

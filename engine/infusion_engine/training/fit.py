@@ -76,15 +76,17 @@ def fit_interval(
             ground, settings=settings, interval=interval, fit_seed=fit_seed, step=step
         )
         loss = window_loss(model, window, settings)
+        value = float(loss.detach())
+        if not math.isfinite(value):
+            raise _diverged(ground.level, interval, f"{step} of {settings.steps_per_interval}")
         optimisers.step(loss, learning_rate(settings, step))
         normalise_weights(model)
         average.update(model)
-        value = float(loss.detach())
-        if not math.isfinite(value):
-            raise _diverged(ground.level, interval, f"{step + 1} of {settings.steps_per_interval}")
         running = value if math.isnan(running) else running + (1 - _LOSS_MEMORY) * (value - running)
         on_step(step + 1, running)
     average.give(model)
+    if not all(bool(weight.isfinite().all()) for weight in model.parameters()):
+        raise _diverged(ground.level, interval, "all")
     model.eval()
     return FitState(
         model=state_of(model),
@@ -97,8 +99,8 @@ def _diverged(level: int, interval: Interval, steps: str) -> FitError:
     """The error for a fit whose loss is no number after so many steps."""
     return FitError(
         f"The fit of timesteps {interval.low} to {interval.high - 1} at level {level} diverged: "
-        f"after {steps} steps its loss is no number. Nothing of it is kept.",
-        remedy="Lower --set learning_rate, or give --set precision=fp32.",
+        f"after {steps} steps its loss or a weight is no number. Nothing of it is kept.",
+        remedy="Lower --set learning_rate; with precision=bf16, try --set precision=fp32.",
     )
 
 
@@ -129,8 +131,8 @@ def _precision(settings: Settings, x: Tensor) -> Precision:
     """The arithmetic of windows like x, (B, 3, T, H, W).
 
     On a CPU the bfloat16 gradient of a 3x3x3 kernel over two frames is in part memory that nobody
-    has written, on processors with AVX512-BF16 and no AMX (seen with torch 2.13). Windows of two
-    frames are those of shots of two frames: float32 costs nothing there.
+    has written, on processors with AVX512-BF16 and no AMX (seen with torch 2.13). Windows have two
+    frames where the shot has no more, or where they were asked for.
     """
     two_frames = x.shape[2] == 2 and x.device.type == "cpu"
     return Precision.FP32 if two_frames else settings.precision
