@@ -213,6 +213,8 @@ def test_a_fit_that_diverges_is_no_fit() -> None:
     settings = replace(DRAFT, learning_rate=1e30, optimiser=Optimiser.ADAM)
     with pytest.raises(FitError, match=r"level 0 diverged: after \d of 4 steps its loss or"):
         fit(started(settings), settings)
+    with pytest.raises(FitError, match="level 0 diverged: after all steps its loss or a weight"):
+        fit(started(settings), replace(settings, steps_per_interval=1, learning_rate=1e39))
 
 
 @BOTH
