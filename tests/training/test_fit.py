@@ -213,8 +213,18 @@ def test_a_fit_that_diverges_is_no_fit() -> None:
     settings = replace(DRAFT, learning_rate=1e30, optimiser=Optimiser.ADAM)
     with pytest.raises(FitError, match=r"level 0 diverged: after \d of 4 steps its loss or"):
         fit(started(settings), settings)
+
+
+def test_a_last_step_that_diverges_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No loss comes after it that could say so."""
+
+    def ruined(model: Model) -> None:
+        model.get_parameter("network.last.bias").data.fill_(math.inf)
+
+    monkeypatch.setattr("infusion_engine.training.fit.normalise_weights", ruined)
+    settings = replace(DRAFT, steps_per_interval=1)
     with pytest.raises(FitError, match="level 0 diverged: after all steps its loss or a weight"):
-        fit(started(settings), replace(settings, steps_per_interval=1, learning_rate=1e39))
+        fit(started(settings), settings)
 
 
 @BOTH
