@@ -141,7 +141,8 @@ class Failed(Event):
 
     type: ClassVar[str] = "failed"
     code: str
-    """The kind of error in one word: usage, sequence, frame, matte, device, storage, cancelled."""
+    """The kind of error in one word: usage, fit, sequence, frame, matte, device, storage,
+    cancelled; internal for a defect."""
     message: str
     """What was found, in which file, and what was expected."""
     remedy: str = ""

@@ -41,8 +41,8 @@ Examples:
   infusion-render --job job.json --output /elsewhere/out --events json
 
 \b
-Exit codes: 0 done, 2 usage, 3 unusable input, 4 out of memory or device lost,
-5 cache or disk, 130 cancelled, 1 a defect to report.
+Exit codes: 0 done, 2 usage or a fit that diverged, 3 unusable input, 4 out of
+memory or device lost, 5 cache or disk, 130 cancelled, 1 a defect to report.
 Ctrl-C once stops and keeps everything finished; twice ends at once."""
 
 

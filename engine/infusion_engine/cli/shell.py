@@ -1,8 +1,8 @@
 """What every command shares: errors become one plain message and an exit code.
 
 A command is declared with `cls=ShellCommand` (or `ShellGroup`) and then simply raises. The exit
-codes: 0 done, 2 usage, 3 unusable input, 4 out of memory or device lost, 5 cache or disk, 130
-cancelled, and 1 for a defect of ours, which alone shows a traceback.
+codes: 0 done, 2 usage or a fit that diverged, 3 unusable input, 4 out of memory or device lost, 5
+cache or disk, 130 cancelled, and 1 for a defect of ours, which alone shows a traceback.
 """
 
 from __future__ import annotations
