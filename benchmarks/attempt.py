@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.command import printed
+from benchmarks.rendering import Rendering, rendered
 from benchmarks.trial import Trial
 
 FILL_LAYER = "infusion"
@@ -73,7 +73,7 @@ def attempt(
         threads: CPU threads of the render.
         keep: folder for frames and the contact sheet of this attempt.
         seed: the job's.
-        cache: where fits are found and kept; a fresh one, thrown away, if not given.
+        cache: where fits are found and kept; none if not given.
         device: what `infusion-render --device` is given.
         limit: seconds after which the render is ended.
 
@@ -81,23 +81,12 @@ def attempt(
         RuntimeError: a command failed; its last lines are told.
         subprocess.TimeoutExpired: the render took longer than its limit.
     """
-    keep.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="infusion-attempt-") as fresh:
-        command = [
-            *(sys.executable, "-m", "infusion_engine.cli.render", str(trial.plate)),
-            *("--matte", str(trial.matte), "--output", str(keep / "frames")),
-            *("--preset", contender.preset, "--threads", str(threads), "--device", device),
-            *("--seed", str(seed), "--cache", str(cache or fresh), "--events", "none"),
-            *("--contact-sheet", str(keep / "contact.png")),
-            *(x for k, v in contender.settings.items() for x in ("--set", f"{k}={v}")),
-        ]
-        began = time.monotonic()
-        _run(command, limit)
-        seconds = time.monotonic() - began
-    scores = scored(trial, keep / "frames", weights=weights)
-    return Attempt(
-        trial.name, contender.name, dict(contender.settings), seed, round(seconds, 1), scores
+    rendering = Rendering(
+        contender.preset, contender.settings, ("--seed", str(seed)), threads, device
     )
+    seconds = rendered(rendering, trial.plate, trial.matte, keep, cache=cache, limit=limit)
+    scores = scored(trial, keep / "frames", weights=weights)
+    return Attempt(trial.name, contender.name, dict(contender.settings), seed, seconds, scores)
 
 
 def attempts_of_seeds(
@@ -146,18 +135,9 @@ def scored(trial: Trial, frames: Path, *, weights: Path | None) -> dict[str, flo
         *(("--weights", str(weights)) if weights else ()),
         *(("--layer", FILL_LAYER) if any(frames.glob("*.exr")) else ()),
     ]
-    return figures(json.loads(_run(command)))
+    return figures(json.loads(printed(command)))
 
 
 def figures(found: Mapping[str, Any]) -> dict[str, float]:
     """FIGURES of what `infusion-evaluate` printed, without those that are null."""
     return {name: round(float(found[name]), 4) for name in FIGURES if found.get(name) is not None}
-
-
-def _run(command: list[str], limit: float | None = None) -> str:
-    """What a command prints."""
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=limit)
-    if done.returncode:
-        last = "\n".join(done.stderr.splitlines()[-5:])
-        raise RuntimeError(f"{' '.join(command)}\nended with {done.returncode}:\n{last}")
-    return done.stdout

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import OpenEXR
 from PIL import Image
 
+from benchmarks.example import make_example
 from benchmarks.trial import Trial
 from infusion_engine.media.display import to_display
 from infusion_engine.media.shot import Transfer
-
-_SCRIPT = Path(__file__).parents[1] / "examples" / "fire" / "make_plate.py"
 
 
 def make_fire(folder: Path, *, frames: int, width: int, height: int) -> Trial:
@@ -23,12 +20,7 @@ def make_fire(folder: Path, *, frames: int, width: int, height: int) -> Trial:
     Raises:
         subprocess.CalledProcessError: the generator failed.
     """
-    size = ("--frames", frames, "--width", width, "--height", height)
-    subprocess.run(
-        [sys.executable, str(_SCRIPT), str(folder), *map(str, size)],
-        check=True,
-        capture_output=True,
-    )
+    make_example("fire", folder, frames=frames, width=width, height=height)
     return Trial("fire", folder / "plate", folder / "matte", folder / "truth", frames)
 
 

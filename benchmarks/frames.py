@@ -9,12 +9,12 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from infusion_engine.evaluate.result import Result
+from infusion_engine.media.encoding import as_numbers
 from infusion_engine.media.sequence import find_sequence
 from infusion_engine.media.shot import Transfer, open_shot
 from infusion_node.wire.job import RenderJob
@@ -77,8 +77,8 @@ def frames_of(source: Source) -> Iterator[Frame]:
     )
     for frame in shot.frames:
         yield Frame(
-            result=_values(result.read(frame, shot)),
-            plate=_values(shot.read_plate(frame).pixels),
+            result=as_numbers(result.read(frame, shot)),
+            plate=as_numbers(shot.read_plate(frame).pixels),
             hole=np.asarray(shot.read_matte(frame) > 0),
             transfer=shot.transfer,
         )
@@ -107,9 +107,3 @@ def source_of(asked: argparse.Namespace) -> Source | None:
     return Source(
         asked.result, asked.plate, asked.matte, asked.layer, asked.matte_grow, asked.frames
     )
-
-
-def _values(pixels: npt.NDArray[Any]) -> Values:
-    """Floats as they are, integers over their full scale."""
-    scale = np.iinfo(pixels.dtype).max if pixels.dtype.kind in "ui" else 1
-    return np.asarray(pixels.astype(np.float64) / scale, np.float64)

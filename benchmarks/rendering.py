@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from benchmarks.command import printed
 
 
 @dataclass(frozen=True)
@@ -38,8 +39,16 @@ class Rendering:
         }
 
 
-def rendered(rendering: Rendering, plate: Path, matte: Path, output: Path, *flags: str) -> float:
-    """Render without a cache, frames and a contact sheet into `output`.
+def rendered(
+    rendering: Rendering,
+    plate: Path,
+    matte: Path,
+    output: Path,
+    *flags: str,
+    cache: Path | None = None,
+    limit: float | None = None,
+) -> float:
+    """Render frames and a contact sheet into `output`.
 
     Args:
         rendering: how.
@@ -47,27 +56,28 @@ def rendered(rendering: Rendering, plate: Path, matte: Path, output: Path, *flag
         matte: what to replace.
         output: gets `frames` and `contact.png`.
         flags: of this render alone, beside those of `rendering`.
+        cache: where fits are found and kept; none if not given.
+        limit: seconds after which the render is ended.
 
     Returns:
         Seconds of wall time of the whole command.
 
     Raises:
         RuntimeError: the render failed; its last lines are told.
+        subprocess.TimeoutExpired: it took longer than its limit.
     """
     output.mkdir(parents=True, exist_ok=True)
     command = [
         *(sys.executable, "-m", "infusion_engine.cli.render", str(plate)),
         *("--matte", str(matte), "--output", str(output / "frames")),
-        *("--contact-sheet", str(output / "contact.png"), "--events", "none", "--no-cache"),
+        *("--contact-sheet", str(output / "contact.png"), "--events", "none"),
+        *(("--no-cache",) if cache is None else ("--cache", str(cache))),
         *("--preset", rendering.preset, "--device", rendering.device),
         *("--threads", str(rendering.threads), *rendering.flags, *flags),
         *(x for k, v in rendering.settings.items() for x in ("--set", f"{k}={v}")),
     ]
     began = time.monotonic()
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        last = "\n".join(done.stderr.splitlines()[-5:])
-        raise RuntimeError(f"{' '.join(command)}\nended with {done.returncode}:\n{last}")
+    printed(command, limit)
     return round(time.monotonic() - began, 1)
 
 

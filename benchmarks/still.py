@@ -10,11 +10,9 @@ wall is from the wall, whether it changes over time, and how much the fill of th
 from __future__ import annotations
 
 import argparse
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +22,7 @@ import OpenEXR
 import torch
 from scipy.ndimage import distance_transform_edt
 
+from benchmarks.example import make_example
 from benchmarks.frames import Frame, Mask, Source, frames_of
 from benchmarks.pace import Pace, within
 from benchmarks.rendering import Rendering, add_rendering, rendered, rendering_of
@@ -40,7 +39,6 @@ AWAY = 8.0
 """Pixels from what moves, beyond which nothing of it should be felt."""
 MOTION = (0.6, 1.4)
 """Between these the fill of the moving part moves as it should."""
-_SCRIPT = Path(__file__).parents[1] / "examples" / "still" / "make_plate.py"
 
 
 @dataclass(frozen=True)
@@ -123,20 +121,6 @@ def verdict(found: dict[str, Any]) -> dict[str, bool | None]:
     }
 
 
-def make_shot(folder: Path, size: Size) -> None:
-    """The shot of examples/still, below `folder`.
-
-    Raises:
-        subprocess.CalledProcessError: the generator failed.
-    """
-    flags = ("--frames", size.frames, "--width", size.width, "--height", size.height)
-    subprocess.run(
-        [sys.executable, str(_SCRIPT), str(folder), *map(str, flags)],
-        check=True,
-        capture_output=True,
-    )
-
-
 def tried(rendering: Rendering, shot: Path, output: Path) -> dict[str, Any]:
     """Seconds and figures of one render of the shot in the folder `shot`."""
     seconds = rendered(rendering, shot / "plate", shot / "matte", output)
@@ -166,7 +150,7 @@ def result(size: Size, rendering: Rendering, *, paper: bool, keep: Path) -> dict
         keep: gets the shot, and frames and a contact sheet of each rendering.
     """
     began_at = commit_here()
-    make_shot(keep / "shot", size)
+    make_example("still", keep / "shot", **asdict(size))
     runs = [tried(rendering, keep / "shot", keep / rendering.preset)]
     if paper:
         other = paper_in(runs[0]["seconds"], size, rendering)

@@ -63,7 +63,9 @@ def test_a_place_is_still_by_its_whole_colour(
 ) -> None:
     """At a finer level too, whose detail is mostly grain and never stands still."""
     for scene in scenes(tmp_path, TINY, monkeypatch):
-        assert float(scene.hint.still.mean()) > 0.9
+        assert scene.palette is not None
+        assert scene.palette.still.shape[2:] == scene.hole.shape[2:]
+        assert float(scene.palette.still.mean()) > 0.9
 
 
 def test_each_level_has_a_palette_of_its_own(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -21,7 +22,7 @@ from infusion_engine.chain import FIT_SEED, Named, stages
 from infusion_engine.diffusion.denoise import Model, build, initialise, load_state, precise
 from infusion_engine.diffusion.hint import Hint, bare, coarsest_hint, detail_hint
 from infusion_engine.diffusion.memory import remembered
-from infusion_engine.diffusion.palette import palette_of
+from infusion_engine.diffusion.palette import Palette, palette_of
 from infusion_engine.diffusion.place import sampled_place
 from infusion_engine.diffusion.pyramid import PyramidLevel, beneath, known_range, without_detail
 from infusion_engine.diffusion.sample import NoiseSource, Scene, noised, sample_interval
@@ -80,9 +81,6 @@ class Infusion:
         # Grounds are large: each is laid when it is fitted on, and only its measures are kept.
         grounds = (self.ground(level) for level in range(len(self.levels)))
         self.units, self.variances = zip(*((g.unit, g.variance) for g in grounds), strict=True)
-        asked = settings.network is not Network.PUBLISHED  # which knows no palette
-        scaled = zip(source.levels, self.units, strict=True)
-        self.palettes = tuple(palette_of(one, unit) if asked else None for one, unit in scaled)
         self.named = Named(
             clip=source.clip,
             encoding=source.encoding,
@@ -104,6 +102,13 @@ class Infusion:
     def ground(self, level: int) -> Ground:
         """What windows of a level are cut from."""
         return lay_ground(self.levels[level], level, self.settings)
+
+    @cached_property
+    def _palettes(self) -> tuple[Palette | None, ...]:
+        """Which colours each level's fill may have; the published method does not ask."""
+        if self.settings.network is Network.PUBLISHED:
+            return (None,) * len(self.levels)
+        return tuple(map(palette_of, self.levels, self.units))
 
     def denoiser(self, level: int) -> Frugal:
         """The model as it samples a level within the run's memory: one for all its intervals."""
@@ -320,7 +325,7 @@ class Infusion:
         level, (rows, columns) = self.levels[number], self.places[number]
         unit = self.units[number]
         x_0 = level.x_0 / unit
-        hint = self._hint(index, x_0)
+        hint, palette = self._hint(index, x_0), self._palettes[number]
 
         def there(x: Tensor) -> Tensor:
             """What is sampled of it: a copy, so that nothing holds the rest."""
@@ -333,7 +338,7 @@ class Infusion:
             highest=tuple(value / unit for value in self.range[1]),
             hint=hint.within(slice(None), rows, columns).copied(),
             corner=(level.corner[0] + rows.start, level.corner[1] + columns.start),
-            palette=self.palettes[number],
+            palette=None if palette is None else palette.within(rows, columns),
         )
 
     def _hint(self, index: int, x_0: Tensor) -> Hint:
@@ -352,10 +357,7 @@ class Infusion:
         memory = remembered((x_0 - coarse)[None], known, variance=self.variances[number])
         if number == 0:
             return coarsest_hint(x_0[None], level.hole[None], memory)
-        hint = detail_hint(x_0[None], coarse[None], level.hole[None], memory)
-        # How still the place is, and not only its detail, which is little more than grain.
-        variance = float(x_0[:, level.hole[0] == 0.0].var(1, unbiased=False).mean())
-        return replace(hint, still=remembered(x_0[None], known, variance=variance).still)
+        return detail_hint(x_0[None], coarse[None], level.hole[None], memory)
 
     def _on_device(self, array: np.ndarray) -> Tensor:
         return torch.from_numpy(array).to(self.device)

@@ -121,6 +121,7 @@ def test_what_is_hidden_has_no_say(hidden: float) -> None:
     poisoned = replace(level, x_0=torch.where(level.hole > 0.0, hidden, level.x_0))
     wild = torch.randn(3, 2, 9, 9, generator=torch.Generator().manual_seed(4))
     assert torch.equal(palette(poisoned).held(wild), palette(level).held(wild))
+    assert torch.equal(palette(poisoned).still, palette(level).still)
 
 
 def test_a_large_plate_is_looked_at_in_part(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -190,16 +191,15 @@ def test_only_where_noise_is_low_is_a_prediction_held() -> None:
 def test_what_was_seen_to_stand_still_is_let_be() -> None:
     """A still red sign may be the only red there is: other frames saw it, and know better."""
     level = plate()
-    hint = bare(level.x_0[None])
-    still = torch.zeros_like(hint.still)
+    still = torch.zeros(1, 1, *SIZE[1:])
     still[..., 7] = 1.0
     scene = Scene(
         x_0=level.x_0,
         hole=level.hole,
         lowest=(-1.0,) * 3,
         highest=(1.0,) * 3,
-        hint=replace(hint, still=still),
-        palette=palette(level),
+        hint=bare(level.x_0[None]),
+        palette=replace(palette(level), still=still),
     )
     grey = torch.zeros_like(level.x_0)
     moved = (scene.clipped(grey, 0) - grey).abs().amax((0, 1, 2))  # (W,)

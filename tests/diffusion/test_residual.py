@@ -147,13 +147,7 @@ def hint_about(guess: Tensor, *, colour: float = 0.0, weight: float, energy: flo
     """A hint whose memory, weight and energy are the same everywhere; guess is (1, 3, T, H, W)."""
     flat = torch.ones_like(guess[:, :1])
     memory = torch.full_like(guess[:, :, :1], colour)
-    return Hint(
-        guess=guess,
-        memory=memory,
-        weight=weight * flat[:, :, :1],
-        still=flat[:, :, :1],
-        energy=energy * flat,
-    )
+    return Hint(guess=guess, memory=memory, weight=weight * flat[:, :, :1], energy=energy * flat)
 
 
 def test_what_other_frames_saw_has_a_say_as_far_as_it_can_be_trusted(

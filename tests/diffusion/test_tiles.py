@@ -66,7 +66,6 @@ def test_tiles_give_what_the_whole_gives(network: Network, share: float) -> None
         guess=torch.randn(1, 3, *SHAPE),
         memory=torch.randn(1, 3, 1, *SHAPE[1:]),
         weight=torch.rand(1, 1, 1, *SHAPE[1:]),
-        still=torch.rand(1, 1, 1, *SHAPE[1:]),
         energy=torch.rand(1, 1, *SHAPE),
     )
     pieces = tiles(hole, most_voxels=int(share * hole.numel()), reach=found.reach)

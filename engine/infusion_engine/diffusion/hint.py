@@ -21,8 +21,6 @@ class Hint:
     """(B, 3, T or 1, H, W), what the pixel looks like when it is seen, on average."""
     weight: Tensor
     """(B, 1, 1, H, W) in [0, 1], how far memory can be relied on."""
-    still: Tensor
-    """(B, 1, 1, H, W) in [0, 1], how far memory alone says what the pixel looks like."""
     energy: Tensor
     """(B, 1, T, H, W), squared deviation from memory that the surroundings and the other frames
     lead one to expect."""
@@ -44,8 +42,7 @@ class Hint:
 def bare(guess: Tensor) -> Hint:
     """A hint that remembers nothing: `guess` is (B, 3, T, H, W)."""
     nothing = torch.zeros_like(guess[:, :1])
-    once = nothing[:, :, :1]
-    return Hint(guess=guess, memory=guess, weight=once, still=once, energy=nothing)
+    return Hint(guess=guess, memory=guess, weight=nothing[:, :, :1], energy=nothing)
 
 
 def coarsest_hint(x: Tensor, missing: Tensor, memory: Memory) -> Hint:
@@ -60,7 +57,6 @@ def coarsest_hint(x: Tensor, missing: Tensor, memory: Memory) -> Hint:
         guess=smooth_guess(x, missing, memory.mean, memory.still),
         memory=memory.mean,
         weight=memory.weight,
-        still=memory.still,
         energy=_energy(x - memory.mean, missing, memory),
     )
 
@@ -78,7 +74,6 @@ def detail_hint(x: Tensor, coarse: Tensor, missing: Tensor, memory: Memory) -> H
         guess=coarse + memory.weight * memory.mean,
         memory=coarse + memory.mean,
         weight=memory.weight,
-        still=memory.still,
         energy=_energy(x - coarse - memory.mean, missing, memory),
     )
 

@@ -54,7 +54,7 @@ class Scene:
         other frames saw stands still, they know better than the plate's other places.
         """
         if self.palette is not None and sigma(t) < HELD_BELOW:
-            x_0 = torch.lerp(self.palette.held(x_0), x_0, self.hint.still[0])
+            x_0 = torch.lerp(self.palette.held(x_0), x_0, self.palette.still)
         lowest, highest = (
             x_0.new_tensor(bound)[:, None, None, None] for bound in (self.lowest, self.highest)
         )

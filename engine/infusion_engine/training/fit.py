@@ -60,7 +60,7 @@ def fit_interval(
         What the fit leaves behind.
 
     Raises:
-        FitError: the loss is no number any more.
+        FitError: the loss, or a weight in the end, is no number any more.
     """
     if isinstance(model, ResidualDenoiser):
         model.gauge = measured(ground, settings=settings, fit_seed=fit_seed, before=model.gauge)
@@ -76,12 +76,12 @@ def fit_interval(
             ground, settings=settings, interval=interval, fit_seed=fit_seed, step=step
         )
         loss = window_loss(model, window, settings)
-        value = float(loss.detach())
-        if not math.isfinite(value):
-            raise _diverged(ground.level, interval, f"{step} of {settings.steps_per_interval}")
         optimisers.step(loss, learning_rate(settings, step))
         normalise_weights(model)
         average.update(model)
+        value = float(loss.detach())  # waits for a GPU, so only when all of the step is under way
+        if not math.isfinite(value):
+            raise _diverged(ground.level, interval, f"{step + 1} of {settings.steps_per_interval}")
         running = value if math.isnan(running) else running + (1 - _LOSS_MEMORY) * (value - running)
         on_step(step + 1, running)
     average.give(model)
