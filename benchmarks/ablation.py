@@ -46,12 +46,17 @@ VARIANTS: Mapping[str, Mapping[str, str]] = {
     "fp32": {"precision": "fp32"},
     "ancestral": {"sampler": "ancestral"},
     "deterministic": {"sampler": "deterministic"},
+    "layout as it is predicted": {"settling_rounds": "0"},
     "half the evaluations": {"sampling_steps": "8"},
     "twice the evaluations": {"sampling_steps": "32"},
 }
 """What is changed, by name."""
 SEEDS = (0, 1)
-_ONLY_SAMPLING = {"sampler", "sampling_steps"}  # such variants take draft's own steps: not timed
+_ONLY_SAMPLING = {
+    "sampler",
+    "sampling_steps",
+    "settling_rounds",
+}  # such variants take draft's own steps: not timed
 
 
 def contenders(names: Sequence[str], *, share: float, frames: int) -> list[Contender]:

@@ -10,8 +10,8 @@ import pytest
 
 from infusion_engine.cache.key import Started
 from infusion_engine.chain import Named, Stage, stages
-from infusion_engine.diffusion.schedule import T
-from infusion_engine.settings import PRESETS, Optimiser, Settings, overridden
+from infusion_engine.diffusion.schedule import T, sigma
+from infusion_engine.settings import PRESETS, Optimiser, Settings, Spacing, overridden
 
 DRAFT = PRESETS["draft"]
 ADAM = replace(DRAFT, optimiser=Optimiser.ADAM)
@@ -32,6 +32,7 @@ CHANGES: Mapping[str, str] = {
     "detail_intervals": "3",
     "detail_steps_per_interval": "201",
     "detail_sampling_steps": "7",
+    "settling_rounds": "2",
     "sampler": "deterministic",
     "window_frames": "9",
     "crop_pixels": "48",
@@ -48,7 +49,10 @@ CHANGES: Mapping[str, str] = {
     "working_size": "320x240",
     "precision": "fp32",
 }
-ONLY_SAMPLING = {"sampling_steps", "sampler", "margin_pixels", "detail_sampling_steps"}
+ONLY_SAMPLING = {
+    *("sampling_steps", "sampler", "margin_pixels", "detail_sampling_steps"),
+    "settling_rounds",
+}
 ONLY_FINER = {"detail_intervals", "detail_steps_per_interval", "detail_sampling_steps"}
 NOTHING = {"coarsest_hole_pixels"}
 """As long as the number of levels that it leads to is the same."""
@@ -228,3 +232,13 @@ def test_another_clip_or_encoding_is_another_fit() -> None:
     """Known pixels, the matte and the encoding's parameters are in every name."""
     for other in (named(clip="b" * 64), named(knee=0.2)):
         assert not set(fit_keys(chain())) & set(fit_keys(stages(other, ADAM)))
+
+
+def test_layout_settles_once_when_its_noise_is_faint() -> None:
+    """After the coarsest size's interval that ends below sigma 1; never without rounds."""
+    spaced = replace(ADAM, spacing=Spacing.LOG_SNR, intervals=4, settling_rounds=2)
+    found = [stage for stage in chain(spaced) if stage.settles]
+    assert [(stage.level, stage.interval.index) for stage in found] == [(0, 1)]
+    assert sigma(found[0].then) < 1.0 <= sigma(found[0].interval.high - 1)
+    assert not any(stage.settles for stage in chain(replace(spaced, settling_rounds=0)))
+    assert not any(stage.settles for stage in chain(replace(spaced, intervals=1)))

@@ -377,3 +377,17 @@ def test_a_box_has_the_noise_of_its_place(tmp_path: Path) -> None:
     known = np.broadcast_to(shot.hole.numpy() == 0, large.shape)[box]
     assert np.array_equal(small[known], large[box][known])
     assert small[known].std() > 0.0
+
+
+def test_patches_of_the_plate_vote_on_the_layout(tmp_path: Path) -> None:
+    """Another fill from the same fits; the same again in another cache."""
+    shot = clip(size=(32, 32))
+    plain = replace(FLAT, intervals=4, settling_rounds=0)
+    voting = replace(plain, settling_rounds=2)
+    assert [stage.settles for stage in chain(voting, shot)].count(True) == 1
+    predicted, _ = run(tmp_path / "one", settings=plain, shot=shot)
+    filled, outcomes = run(tmp_path / "one", settings=voting, shot=shot)
+    assert all(outcome.endswith("hit") for outcome in outcomes)
+    assert not np.array_equal(predicted, filled)
+    again, _ = run(tmp_path / "other", settings=voting, shot=shot)
+    assert np.array_equal(filled, again)

@@ -11,12 +11,14 @@ from dataclasses import dataclass
 
 from infusion_engine.cache.key import FitIdentity, SampleIdentity, Started
 from infusion_engine.diffusion.interval import Interval, intervals, sampling_timesteps
+from infusion_engine.diffusion.schedule import sigma
+from infusion_engine.diffusion.settle import SETTLED_BELOW
 from infusion_engine.settings import Settings, at_interval, at_level, described
 
 FIT_SEED = 0
 """Fits do not depend on the job's seed: another seed is another sample from the same fits."""
 
-_SAMPLING_SETTINGS = ("sampling_steps", "sampler", "margin_pixels")
+_SAMPLING_SETTINGS = ("sampling_steps", "sampler", "margin_pixels", "settling_rounds")
 _REPLACED = (
     *("detail_intervals", "detail_steps_per_interval", "detail_sampling_steps"),
     "layout_batches",
@@ -56,6 +58,8 @@ class Stage:
     """Where the denoiser is evaluated, falling."""
     then: int
     """The level's next interval's first timestep; -1 after the level's last: its x_0 is done."""
+    settles: bool
+    """Whether the plate's patches vote on the layout at its end."""
     fit: FitIdentity
     """The fit's name and what it stands for."""
     sample: SampleIdentity
@@ -71,6 +75,7 @@ def stages(named: Named, settings: Settings) -> tuple[Stage, ...]:
         for interval, following in zip(spans, (*spans[1:], None), strict=True):
             own = at_interval(settings, level, interval.index)
             before = chain[-1] if chain else None
+            then = -1 if following is None else following.high - 1
             fit = _fit_identity(named, own, level, interval, before)
             chain.append(
                 Stage(
@@ -78,7 +83,8 @@ def stages(named: Named, settings: Settings) -> tuple[Stage, ...]:
                     settings=own,
                     interval=interval,
                     timesteps=sampling_timesteps(interval, own.sampling_steps),
-                    then=-1 if following is None else following.high - 1,
+                    then=then,
+                    settles=own.settling_rounds > 0 and _lays_out_last(level, interval, then),
                     fit=fit,
                     sample=SampleIdentity(
                         fit=fit.key,
@@ -90,6 +96,12 @@ def stages(named: Named, settings: Settings) -> tuple[Stage, ...]:
                 )
             )
     return tuple(chain)
+
+
+def _lays_out_last(level: int, interval: Interval, then: int) -> bool:
+    """Whether layout is there when this interval is done, and was not before it."""
+    began, ends = sigma(interval.high - 1), sigma(then)
+    return level == 0 and then >= 0 and ends < SETTLED_BELOW <= began
 
 
 def _fit_identity(

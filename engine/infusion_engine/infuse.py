@@ -20,12 +20,13 @@ from infusion_engine.cache.entry import Kind
 from infusion_engine.cache.store import Store
 from infusion_engine.chain import FIT_SEED, Named, stages
 from infusion_engine.diffusion.denoise import Model, build, initialise, load_state, precise
-from infusion_engine.diffusion.hint import Hint, bare, coarsest_hint, detail_hint
-from infusion_engine.diffusion.memory import remembered
+from infusion_engine.diffusion.hint import Hint, bare, sampling_hint
 from infusion_engine.diffusion.palette import Palette, palette_of
+from infusion_engine.diffusion.patches import Patches
 from infusion_engine.diffusion.place import sampled_place
 from infusion_engine.diffusion.pyramid import PyramidLevel, beneath, known_range, without_detail
 from infusion_engine.diffusion.sample import NoiseSource, Scene, noised, sample_interval
+from infusion_engine.diffusion.settle import settled
 from infusion_engine.frugal import Frugal
 from infusion_engine.machine import made_with
 from infusion_engine.progress import Report
@@ -291,7 +292,7 @@ class Infusion:
             scene = self._scene(index)
             begins = index == 0 or self.stages[index - 1].level < stage.level
             if x is None or begins:
-                x = noised(scene, noise, stage.timesteps[0])
+                x = noised(scene, noise, stage.timesteps[0], scene.hint.guess[0])
             denoiser = self.denoiser(stage.level)
             with precise(self.settings.precision, x.device):
                 x, x_0 = sample_interval(
@@ -304,6 +305,11 @@ class Infusion:
                     source=noise,
                     on_step=lambda step: self._work.sampled(index, step),
                 )
+            if stage.settles:
+                patches = Patches.of(self.levels[stage.level], self.units[stage.level])
+                rounds, check = self.settings.settling_rounds, self.report.check
+                x_0 = settled(x_0, scene.hole, patches, rounds=rounds, check=check)
+                x = noised(scene, noise, stage.then, x_0)
             self.memory = denoiser.memory  # what did not fit will not fit the next time
             # The last interval's predicted x_0 is the level's result, as published.
             result = x_0 if stage.then < 0 else x
@@ -311,11 +317,7 @@ class Infusion:
                 Kind.SAMPLE,
                 key,
                 {"x": result.cpu().numpy()},
-                {
-                    "identity": stage.sample.described(),
-                    "memory": denoiser.memory,
-                    **self._machine,
-                },
+                {"identity": stage.sample.described(), "memory": denoiser.memory, **self._machine},
             )
             return result, x_0
 
@@ -345,19 +347,15 @@ class Infusion:
         """What the denoiser is told at the level of stage `index`, whose clip is x_0."""
         number = self.stages[index].level
         level = self.levels[number]
-        coarse = torch.zeros_like(x_0)
+        coarse = None
         if number > 0:
             filled = self._coarse(index)
             if filled is None:
                 raise AssertionError("the coarser level was sampled, or found, before this one")
             coarse = without_detail(filled / self.units[number], replace(level, x_0=x_0))
         if self.settings.network is Network.PUBLISHED:
-            return bare(coarse[None])
-        known = (1.0 - level.hole)[None]
-        memory = remembered((x_0 - coarse)[None], known, variance=self.variances[number])
-        if number == 0:
-            return coarsest_hint(x_0[None], level.hole[None], memory)
-        return detail_hint(x_0[None], coarse[None], level.hole[None], memory)
+            return bare(torch.zeros_like(x_0)[None] if coarse is None else coarse[None])
+        return sampling_hint(x_0, coarse, level.hole, variance=self.variances[number])
 
     def _on_device(self, array: np.ndarray) -> Tensor:
         return torch.from_numpy(array).to(self.device)

@@ -109,6 +109,8 @@ class Settings:
     """As steps_per_interval, at each finer size."""
     detail_sampling_steps: int
     """As sampling_steps, at each finer size."""
+    settling_rounds: int
+    """How often patches of the plate vote on the coarsest size's layout; 0 for not at all."""
     sampler: Sampler
     """How a sample moves from one noise level to the next."""
     window_frames: int
@@ -154,6 +156,7 @@ PRESETS: Mapping[str, Settings] = {
         detail_intervals=20,
         detail_steps_per_interval=10_000,
         detail_sampling_steps=50,
+        settling_rounds=0,
         sampler=Sampler.ANCESTRAL,
         window_frames=20,
         crop_pixels=0,
@@ -182,6 +185,7 @@ PRESETS: Mapping[str, Settings] = {
         detail_intervals=2,
         detail_steps_per_interval=1_500,
         detail_sampling_steps=16,
+        settling_rounds=3,
         sampler=Sampler.MULTISTEP,
         window_frames=12,
         crop_pixels=48,
@@ -210,6 +214,7 @@ PRESETS: Mapping[str, Settings] = {
         detail_intervals=2,
         detail_steps_per_interval=200,
         detail_sampling_steps=8,
+        settling_rounds=3,
         sampler=Sampler.MULTISTEP,
         window_frames=8,
         crop_pixels=40,
@@ -327,6 +332,7 @@ _LEAST: Mapping[str, float] = {
     "detail_intervals": 1,
     "detail_steps_per_interval": 1,
     "detail_sampling_steps": 1,
+    "settling_rounds": 0,
     "window_frames": 1,
     "crop_pixels": 0,
     "batch": 1,

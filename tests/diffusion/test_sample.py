@@ -88,7 +88,7 @@ def chain(
     denoiser: Denoiser, scene: Scene, spans: tuple[Interval, ...], steps: int, sampler: Sampler
 ) -> Tensor:
     """From the noised guess through all intervals to predicted x_0, as a run does it."""
-    x = result = noised(scene, SOURCE, spans[0].high - 1)
+    x = result = noised(scene, SOURCE, spans[0].high - 1, scene.hint.guess[0])
     for span, following in zip(spans, (*spans[1:], None), strict=True):
         x, result = sample_interval(
             denoiser,
@@ -105,7 +105,7 @@ def chain(
 
 def walked(timesteps: tuple[int, ...], sampler: Sampler, source: NoiseSource) -> Tensor:
     """The Gaussian's sample at t = 100, from the same start whatever the source."""
-    x_t = noised(open_scene(), SOURCE, timesteps[0])
+    x_t = noised(open_scene(), SOURCE, timesteps[0], open_scene().hint.guess[0])
     return sample_interval(
         gaussian_oracle,
         x_t,
@@ -233,14 +233,15 @@ def test_a_level_begins_with_its_guess_and_the_plate() -> None:
     scene = replace(scene, hint=bare(guess), corner=(3, 2))
     a = alpha_bar(400)
     noise = SOURCE.at(400, scene.x_0, (3, 2))
-    clean = (noised(scene, SOURCE, 400) - math.sqrt(1 - a) * noise) / math.sqrt(a)
+    clean = noised(scene, SOURCE, 400, scene.hint.guess[0])
+    clean = (clean - math.sqrt(1 - a) * noise) / math.sqrt(a)
     assert torch.allclose(clean[..., :4], scene.x_0[..., :4], atol=1e-5)
     assert torch.allclose(clean[..., 4:], torch.tensor(5.0), atol=1e-5)
 
 
 def test_multistep_leans_on_the_change_of_x_0_by_the_ratio_of_strides() -> None:
     """An interval's first step is ancestral; a later one reaches half its stride further."""
-    at_700 = noised(open_scene(), SOURCE, 700)
+    at_700 = noised(open_scene(), SOURCE, 700, open_scene().hint.guess[0])
     steps = {k: walked((700, 600), k, SOURCE) for k in (Sampler.MULTISTEP, Sampler.ANCESTRAL)}
     once = posterior(700, 600)
     x_0 = gain(700, DEVIATION) * (at_700 - math.sqrt(alpha_bar(700)) * MEAN) + MEAN
@@ -378,7 +379,7 @@ def test_sampling_a_box_equals_sampling_the_whole_there(sampler: Sampler) -> Non
     def sampled(scene: Scene) -> tuple[Tensor, Tensor]:
         return sample_interval(
             gaussian_oracle,
-            noised(scene, SOURCE, 700),
+            noised(scene, SOURCE, 700, scene.hint.guess[0]),
             scene,
             timesteps=(700, 400, 100),
             then=50,

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from infusion_engine.diffusion.guess import smooth_guess
-from infusion_engine.diffusion.memory import Memory
+from infusion_engine.diffusion.memory import Memory, remembered
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +43,25 @@ def bare(guess: Tensor) -> Hint:
     """A hint that remembers nothing: `guess` is (B, 3, T, H, W)."""
     nothing = torch.zeros_like(guess[:, :1])
     return Hint(guess=guess, memory=guess, weight=nothing[:, :, :1], energy=nothing)
+
+
+def sampling_hint(x_0: Tensor, coarse: Tensor | None, hole: Tensor, *, variance: float) -> Hint:
+    """The hint of a whole level, as sampling is told it.
+
+    Args:
+        x_0: (3, T, H, W) encoded clip; not looked at where it is missing.
+        coarse: (3, T, H, W), the filled clip without this level's detail; None at the coarsest.
+        hole: (1, T, H, W), 1 = missing.
+        variance: of what memory is kept of, over the shot.
+
+    Returns:
+        A batch of one.
+    """
+    x, missing = x_0[None], hole[None]
+    if coarse is None:
+        return coarsest_hint(x, missing, remembered(x, 1.0 - missing, variance=variance))
+    memory = remembered(x - coarse[None], 1.0 - missing, variance=variance)
+    return detail_hint(x, coarse[None], missing, memory)
 
 
 def coarsest_hint(x: Tensor, missing: Tensor, memory: Memory) -> Hint:

@@ -91,10 +91,10 @@ class NoiseSource:
         )
 
 
-def noised(scene: Scene, source: NoiseSource, t: int) -> Tensor:
-    """The scene's guess with known pixels put in, as it looks at timestep t: (3, T, H, W)."""
+def noised(scene: Scene, source: NoiseSource, t: int, fill: Tensor) -> Tensor:
+    """A fill with the scene's known pixels put in, as it looks at timestep t; all (3, T, H, W)."""
     a = alpha_bar(t)
-    clean = torch.where(scene.hole.bool(), scene.hint.guess[0], scene.x_0)
+    clean = torch.where(scene.hole.bool(), fill, scene.x_0)
     return math.sqrt(a) * clean + math.sqrt(1.0 - a) * source.at(t, scene.x_0, scene.corner)
 
 

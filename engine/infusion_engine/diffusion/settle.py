@@ -1,0 +1,82 @@
+"""Settling: a layout that a fit predicted is drawn towards what the plate's own patches look like.
+
+The noisiest fits settle layout from next to nothing, and now and then leave what the plate has
+nowhere: a black spot in a fire, a shadow of the matte. Once layout is there, each of its patches
+is compared with the plate's, and their votes mend it, as patches have always filled holes in
+video (Newson et al. 2014, arXiv 1503.05528; Kwatra et al. 2005). Only what is larger than texture
+is taken from the votes: a mean of patches is smoother than any of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from infusion_engine.diffusion.patches import REACH, Found, Patches, Volume
+
+SETTLED_BELOW = 1.0
+"""Noise sigma below which layout is there: x_0 is no longer a mean of many fills."""
+_BLUR = 2.5
+"""Deviation, in pixels, of the smoothing of what the votes change."""
+
+
+@torch.no_grad()
+def settled(
+    x_0: Tensor, hole: Tensor, patches: Patches | None, *, rounds: int, check: Callable[[], None]
+) -> Tensor:
+    """The fill, with its layout as the plate's patches have it.
+
+    Args:
+        x_0: (3, T, H, W), predicted, known voxels put back.
+        hole: (1, T, H, W), 1 = missing.
+        patches: of the level's plate, in the same unit; None where it has too few to say.
+        rounds: how often patches are looked up and vote.
+        check: called now and then; raises to stop.
+
+    Returns:
+        (3, T, H, W), x_0 itself where it is known.
+    """
+    if patches is None or not bool(hole.any()):
+        return x_0
+    window = tuple(2 * r + 1 for r in REACH)
+    near = F.max_pool3d(hole[None], window, stride=1, padding=REACH)[0, 0]
+    middles = torch.nonzero(near)  # every patch that has a voxel of the hole
+    filled, found = x_0, None
+    for _ in range(rounds):
+        found = patches.nearest(Volume.of(filled), middles, found, check)
+        filled = torch.where(hole > 0.0, _voted(patches, found, middles, x_0), x_0)
+    change = _smoothed((filled - x_0) * hole) / _smoothed(hole).clamp(min=0.05)
+    return torch.where(hole > 0.0, x_0 + change, x_0)
+
+
+def _voted(patches: Patches, found: Found, middles: Tensor, like: Tensor) -> Tensor:
+    """(3, T, H, W): the mean of what every patch that holds a voxel says of it.
+
+    Patches that were found to look alike count more (Wexler et al. 2007, equation 3).
+    """
+    scale = found.distance.median().clamp(min=1e-6)
+    weight = torch.exp(-found.distance / (2.0 * scale)).clamp(min=1e-8)
+    size = middles.new_tensor(like.shape[1:])
+    total, count = torch.zeros_like(like), torch.zeros_like(like[0])
+    for offset, theirs in patches.voxels(found.middle, found.mirrored):
+        # Within an offset no two patches speak of one voxel: sums do not depend on any order.
+        there = middles + middles.new_tensor(offset)
+        inside = ((there >= 0) & (there < size)).all(1)
+        frame, row, column = there[inside].T
+        total[:, frame, row, column] += theirs[:, inside] * weight[inside]
+        count[frame, row, column] += weight[inside]
+    return torch.where(count > 0.0, total / count.clamp(min=1e-12), like)
+
+
+def _smoothed(x: Tensor) -> Tensor:
+    """(C, T, H, W) under a Gaussian in rows and columns; 0 beyond the border."""
+    radius = round(3 * _BLUR)
+    steps = torch.arange(-radius, radius + 1, device=x.device, dtype=x.dtype)
+    kernel = torch.exp(-0.5 * (steps / _BLUR).square())
+    kernel /= kernel.sum()
+    flat = x.reshape(-1, 1, *x.shape[2:])
+    flat = F.conv2d(flat, kernel[None, None, :, None], padding=(radius, 0))
+    return F.conv2d(flat, kernel[None, None, None, :], padding=(0, radius)).reshape(x.shape)
