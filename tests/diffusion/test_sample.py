@@ -233,8 +233,7 @@ def test_a_level_begins_with_its_guess_and_the_plate() -> None:
     scene = replace(scene, hint=bare(guess), corner=(3, 2))
     a = alpha_bar(400)
     noise = SOURCE.at(400, scene.x_0, (3, 2))
-    clean = noised(scene, SOURCE, 400, scene.hint.guess[0])
-    clean = (clean - math.sqrt(1 - a) * noise) / math.sqrt(a)
+    clean = noised(scene, SOURCE, 400, guess[0]).sub(math.sqrt(1 - a) * noise) / math.sqrt(a)
     assert torch.allclose(clean[..., :4], scene.x_0[..., :4], atol=1e-5)
     assert torch.allclose(clean[..., 4:], torch.tensor(5.0), atol=1e-5)
 
