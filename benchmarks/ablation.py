@@ -52,11 +52,8 @@ VARIANTS: Mapping[str, Mapping[str, str]] = {
 }
 """What is changed, by name."""
 SEEDS = (0, 1)
-_ONLY_SAMPLING = {
-    "sampler",
-    "sampling_steps",
-    "settling_rounds",
-}  # such variants take draft's own steps: not timed
+_ONLY_SAMPLING = {"sampler", "sampling_steps", "settling_rounds"}
+"""Variants of these take draft's own steps: they are not timed."""
 
 
 def contenders(names: Sequence[str], *, share: float, frames: int) -> list[Contender]:

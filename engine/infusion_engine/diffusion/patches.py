@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 import torch
@@ -62,6 +61,12 @@ class Volume:
         return (there * strides).sum(1)
 
 
+def touched(hole: Tensor) -> Tensor:
+    """(1, T, H, W) hole -> (T, H, W) bool: the patch with this middle has a voxel of it."""
+    window = tuple(2 * r + 1 for r in REACH)
+    return F.max_pool3d(hole[None], window, stride=1, padding=REACH)[0, 0] > 0.0
+
+
 @dataclass(frozen=True, eq=False)
 class Found:
     """For each patch of a fill, the plate's patch that it looks most like."""
@@ -87,8 +92,7 @@ class Patches:
     @staticmethod
     def of(level: PyramidLevel, unit: float) -> Patches | None:
         """Of a level whose values are worked in parts of `unit`; None where too few are whole."""
-        window = tuple(2 * r + 1 for r in REACH)
-        whole = F.max_pool3d(level.hole[None], window, stride=1, padding=REACH)[0, 0] == 0.0
+        whole = ~touched(level.hole)
         _, rows, columns = REACH
         inside = torch.zeros_like(whole)
         inside[:, rows : whole.shape[1] - rows, columns : whole.shape[2] - columns] = True
@@ -97,7 +101,6 @@ class Patches:
             return None
         return Patches(Volume.of(level.x_0 / unit), whole)
 
-    @cached_property
     def _first(self) -> tuple[Tensor, Tensor]:
         """(middles (N, 3), mirrored (N,)) that every patch of a fill is compared with."""
         middles = torch.nonzero(self.whole)
@@ -121,11 +124,12 @@ class Patches:
             before: what was found when the fill looked a little different; None to begin.
             check: called now and then; raises to stop.
         """
-        found = before
-        if found is None:
-            found = self._begun(fill, middles, check)
-        distance = self._distance(fill, fill.at(middles), found.middle, found.mirrored)
-        found = Found(found.middle, found.mirrored, distance)
+        if before is None:
+            middle, mirrored = self._begun(fill, middles, check)
+        else:
+            middle, mirrored = before.middle, before.mirrored
+        distance = self._distance(fill, fill.at(middles), middle, mirrored)
+        found = Found(middle, mirrored, distance)
         index = torch.full(fill.size, -1, device=middles.device)
         index[tuple(middles.T)] = torch.arange(len(middles), device=middles.device)
         for _ in range(_SPREADS):
@@ -134,9 +138,11 @@ class Patches:
                 found = self._spread(fill, middles, index, found, direction)
         return found
 
-    def _begun(self, fill: Volume, middles: Tensor, check: Callable[[], None]) -> Found:
-        """The most alike of the first patches, by the directions in which those vary most."""
-        at, mirrored = self._first
+    def _begun(
+        self, fill: Volume, middles: Tensor, check: Callable[[], None]
+    ) -> tuple[Tensor, Tensor]:
+        """(middle, mirrored) of the most alike of the first patches, compared by their features."""
+        at, mirrored = self._first()
         known = _cut(self.plate, self.plate.at(at), mirrored)  # (M, 441)
         mean = known.mean(0)
         centred = (known - mean).double()
@@ -150,7 +156,7 @@ class Patches:
             own = (_cut(fill, some, torch.zeros_like(some, dtype=torch.bool)) - mean) @ axes
             best.append((squares - 2.0 * own @ features.T).argmin(1))
         chosen = torch.cat(best)
-        return Found(at[chosen], mirrored[chosen], squares.new_zeros(len(chosen)))
+        return at[chosen], mirrored[chosen]
 
     def _spread(
         self,

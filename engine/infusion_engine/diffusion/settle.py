@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from infusion_engine.diffusion.patches import REACH, Found, Patches, Volume
+from infusion_engine.diffusion.patches import Found, Patches, Volume, touched
 
 SETTLED_BELOW = 1.0
 """Noise sigma below which layout is there: x_0 is no longer a mean of many fills."""
@@ -41,9 +41,7 @@ def settled(
     """
     if patches is None or not bool(hole.any()):
         return x_0
-    window = tuple(2 * r + 1 for r in REACH)
-    near = F.max_pool3d(hole[None], window, stride=1, padding=REACH)[0, 0]
-    middles = torch.nonzero(near)  # every patch that has a voxel of the hole
+    middles = torch.nonzero(touched(hole))
     filled, found = x_0, None
     for _ in range(rounds):
         found = patches.nearest(Volume.of(filled), middles, found, check)
