@@ -22,7 +22,8 @@ from benchmarks.attempt import FIGURES, Attempt, Contender, attempts_of_seeds
 from benchmarks.pace import paced
 from benchmarks.stamp import commit_here, put, stamped
 from benchmarks.trial import FRAMES, HOLE, SIDE, Trial, make_trial
-from infusion_engine.settings import PRESETS, overridden
+from infusion_engine.overrides import overridden
+from infusion_engine.settings import PRESETS
 
 VARIANTS: Mapping[str, Mapping[str, str]] = {
     "draft": {},
@@ -47,12 +48,13 @@ VARIANTS: Mapping[str, Mapping[str, str]] = {
     "ancestral": {"sampler": "ancestral"},
     "deterministic": {"sampler": "deterministic"},
     "layout as it is predicted": {"settling_rounds": "0"},
+    "no interval twice": {"resamplings": "0"},
     "half the evaluations": {"sampling_steps": "8"},
     "twice the evaluations": {"sampling_steps": "32"},
 }
 """What is changed, by name."""
 SEEDS = (0, 1)
-_ONLY_SAMPLING = {"sampler", "sampling_steps", "settling_rounds"}
+_ONLY_SAMPLING = {"sampler", "sampling_steps", "settling_rounds", "resamplings"}
 """Variants of these take draft's own steps: they are not timed."""
 
 

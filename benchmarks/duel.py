@@ -10,7 +10,8 @@ from benchmarks.allowance import Allowance
 from benchmarks.attempt import Attempt, Contender
 from benchmarks.claim import Holds, share_of_budget
 from benchmarks.pace import Pace, expected, within
-from infusion_engine.settings import PRESETS, Settings, overridden
+from infusion_engine.overrides import overridden
+from infusion_engine.settings import PRESETS, Settings
 
 PART = 0.1
 """Of the wall time of `paper`, for the shorter `standard`."""

@@ -31,7 +31,8 @@ from benchmarks.pace import Pace, paced, within
 from benchmarks.stamp import put, stamped
 from benchmarks.trial import FRAMES, HOLE, SIDE, Trial, make_trial
 from infusion_engine.device import choose_device
-from infusion_engine.settings import PRESETS, overridden
+from infusion_engine.overrides import overridden
+from infusion_engine.settings import PRESETS
 
 PRESETS_TRIED = ("paper", "draft")
 SCORES = Mapping[str, float]

@@ -11,7 +11,8 @@ import pytest
 from infusion_engine.cache.key import Started
 from infusion_engine.chain import Named, Stage, stages
 from infusion_engine.diffusion.schedule import T, sigma
-from infusion_engine.settings import PRESETS, Optimiser, Settings, Spacing, overridden
+from infusion_engine.overrides import overridden
+from infusion_engine.settings import PRESETS, Optimiser, Settings, Spacing
 
 DRAFT = PRESETS["draft"]
 ADAM = replace(DRAFT, optimiser=Optimiser.ADAM)
@@ -33,6 +34,7 @@ CHANGES: Mapping[str, str] = {
     "detail_steps_per_interval": "201",
     "detail_sampling_steps": "7",
     "settling_rounds": "2",
+    "resamplings": "2",
     "sampler": "deterministic",
     "window_frames": "9",
     "crop_pixels": "48",
@@ -51,7 +53,7 @@ CHANGES: Mapping[str, str] = {
 }
 ONLY_SAMPLING = {
     *("sampling_steps", "sampler", "margin_pixels", "detail_sampling_steps"),
-    "settling_rounds",
+    *("settling_rounds", "resamplings"),
 }
 ONLY_FINER = {"detail_intervals", "detail_steps_per_interval", "detail_sampling_steps"}
 NOTHING = {"coarsest_hole_pixels"}
@@ -242,3 +244,13 @@ def test_layout_settles_once_when_its_noise_is_faint() -> None:
     assert sigma(found[0].then) < 1.0 <= sigma(found[0].interval.high - 1)
     assert not any(stage.settles for stage in chain(replace(spaced, settling_rounds=0)))
     assert not any(stage.settles for stage in chain(replace(spaced, intervals=1)))
+
+
+def test_the_interval_after_the_layout_is_gone_through_again() -> None:
+    """That one alone, whether patches vote or not; each evaluation counts."""
+    spaced = replace(ADAM, spacing=Spacing.LOG_SNR, intervals=4, settling_rounds=0, resamplings=2)
+    found = chain(spaced)
+    assert [s.turns for s in found if s.level == 0] == [0, 0, 2, 0]
+    assert {s.turns for s in found if s.level > 0} == {0}
+    assert [s.evaluations // len(s.timesteps) for s in found[:4]] == [1, 1, 3, 1]
+    assert not any(stage.turns for stage in chain(replace(spaced, intervals=1)))

@@ -391,3 +391,13 @@ def test_patches_of_the_plate_vote_on_the_layout(tmp_path: Path) -> None:
     assert not np.array_equal(predicted, filled)
     again, _ = run(tmp_path / "other", settings=voting, shot=shot)
     assert np.array_equal(filled, again)
+
+
+def test_an_interval_is_gone_through_again(tmp_path: Path) -> None:
+    """Another fill from the same fits, and progress never goes back."""
+    shot = clip(size=(32, 32))
+    plain = replace(FLAT, intervals=4, settling_rounds=0, resamplings=0)
+    once, _ = run(tmp_path, settings=plain, shot=shot)
+    twice, outcomes = run(tmp_path, settings=replace(plain, resamplings=1), shot=shot)
+    assert all(outcome.endswith("hit") for outcome in outcomes)
+    assert not np.array_equal(once, twice)

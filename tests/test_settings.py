@@ -8,6 +8,7 @@ from dataclasses import fields, replace
 import pytest
 
 from infusion_engine.errors import UsageError
+from infusion_engine.overrides import overridden
 from infusion_engine.settings import (
     PRESETS,
     Area,
@@ -22,7 +23,6 @@ from infusion_engine.settings import (
     at_interval,
     at_level,
     described,
-    overridden,
 )
 
 DRAFT = PRESETS["draft"]
@@ -40,6 +40,7 @@ PUBLISHED = {
     "detail_steps_per_interval": 10_000,
     "detail_sampling_steps": 50,
     "settling_rounds": 0,  # ours; the paper has no such thing
+    "resamplings": 0,  # nor this
     "sampler": "ancestral",
     "window_frames": 20,
     "crop_pixels": 0,

@@ -39,7 +39,7 @@ def done(*, take: int, takes: int, report: Told) -> None:
     for index, stage in enumerate(CHAIN):
         if take == 1:
             work.fitted(index, stage.settings.steps_per_interval, 0.5)
-        work.sampled(index, len(stage.timesteps))
+        work.sampled(index, stage.evaluations)
 
 
 @pytest.mark.parametrize("takes", [1, 3])

@@ -92,7 +92,10 @@ def _fitting_seconds(settings: Settings, speeds: Sequence[LevelSpeed]) -> float:
 def _sampling_seconds(settings: Settings, speeds: Sequence[LevelSpeed]) -> float:
     """Seconds for one sample through all intervals of all levels."""
     own = [at_level(settings, level) for level in range(len(speeds))]
-    return sum(
+    once = sum(
         one.intervals * one.sampling_steps * speed.evaluation_seconds
         for one, speed in zip(own, speeds, strict=True)
     )
+    # One of the coarsest size's intervals is gone through again, unless there is but one.
+    again = settings.resamplings if settings.intervals > 1 else 0
+    return once + again * settings.sampling_steps * speeds[0].evaluation_seconds

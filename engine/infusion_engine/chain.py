@@ -18,7 +18,10 @@ from infusion_engine.settings import Settings, at_interval, at_level, described
 FIT_SEED = 0
 """Fits do not depend on the job's seed: another seed is another sample from the same fits."""
 
-_SAMPLING_SETTINGS = ("sampling_steps", "sampler", "margin_pixels", "settling_rounds")
+_SAMPLING_SETTINGS = (
+    *("sampling_steps", "sampler", "margin_pixels"),
+    *("settling_rounds", "resamplings"),
+)
 _REPLACED = (
     *("detail_intervals", "detail_steps_per_interval", "detail_sampling_steps"),
     "layout_batches",
@@ -60,15 +63,23 @@ class Stage:
     """The level's next interval's first timestep; -1 after the level's last: its x_0 is done."""
     settles: bool
     """Whether the plate's patches vote on the layout at its end."""
+    turns: int
+    """How often it is gone through again after the first time."""
     fit: FitIdentity
     """The fit's name and what it stands for."""
     sample: SampleIdentity
     """The sample's name and what it stands for."""
 
+    @property
+    def evaluations(self) -> int:
+        """How often the denoiser is asked."""
+        return len(self.timesteps) * (1 + self.turns)
+
 
 def stages(named: Named, settings: Settings) -> tuple[Stage, ...]:
     """Every interval of every level with the identities of its fit and sample, in order."""
     chain: list[Stage] = []
+    laid_out = False  # whether the interval before was the last to decide on layout
     for level, top in enumerate(named.tops):
         whole = at_level(settings, level)
         spans = intervals(whole.intervals, whole.spacing, top=top)
@@ -76,6 +87,7 @@ def stages(named: Named, settings: Settings) -> tuple[Stage, ...]:
             own = at_interval(settings, level, interval.index)
             before = chain[-1] if chain else None
             then = -1 if following is None else following.high - 1
+            lays_out = _lays_out_last(level, interval, then)
             fit = _fit_identity(named, own, level, interval, before)
             chain.append(
                 Stage(
@@ -84,7 +96,8 @@ def stages(named: Named, settings: Settings) -> tuple[Stage, ...]:
                     interval=interval,
                     timesteps=sampling_timesteps(interval, own.sampling_steps),
                     then=then,
-                    settles=own.settling_rounds > 0 and _lays_out_last(level, interval, then),
+                    settles=own.settling_rounds > 0 and lays_out,
+                    turns=own.resamplings if laid_out else 0,
                     fit=fit,
                     sample=SampleIdentity(
                         fit=fit.key,
@@ -95,6 +108,7 @@ def stages(named: Named, settings: Settings) -> tuple[Stage, ...]:
                     ),
                 )
             )
+            laid_out = lays_out
     return tuple(chain)
 
 

@@ -25,7 +25,8 @@ from infusion_engine.diffusion.palette import Palette, palette_of
 from infusion_engine.diffusion.patches import Patches
 from infusion_engine.diffusion.place import sampled_place
 from infusion_engine.diffusion.pyramid import PyramidLevel, beneath, known_range, without_detail
-from infusion_engine.diffusion.sample import NoiseSource, Scene, noised, sample_interval
+from infusion_engine.diffusion.resample import resampled_interval
+from infusion_engine.diffusion.sample import NoiseSource, Scene, noised
 from infusion_engine.diffusion.settle import settled
 from infusion_engine.frugal import Frugal
 from infusion_engine.machine import made_with
@@ -295,12 +296,13 @@ class Infusion:
                 x = noised(scene, noise, stage.timesteps[0], scene.hint.guess[0])
             denoiser = self.denoiser(stage.level)
             with precise(self.settings.precision, x.device):
-                x, x_0 = sample_interval(
+                x, x_0 = resampled_interval(
                     denoiser,
                     x,
                     scene,
                     timesteps=stage.timesteps,
                     then=stage.then,
+                    turns=stage.turns,
                     sampler=self.settings.sampler,
                     source=noise,
                     on_step=lambda step: self._work.sampled(index, step),

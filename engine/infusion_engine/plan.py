@@ -15,9 +15,10 @@ from infusion_engine.media.input_space import InputSpace, open_input_space
 from infusion_engine.media.layer import WriteMode
 from infusion_engine.media.sequence import FileSequence, check_not_plate, output_sequence
 from infusion_engine.media.shot import Shot, check_layer_is_free, check_layer_name, open_shot
+from infusion_engine.overrides import overridden
 from infusion_engine.progress import Report
 from infusion_engine.review.report_folder import PICTURES, check_report_folder
-from infusion_engine.settings import PRESETS, Settings, described, overridden
+from infusion_engine.settings import PRESETS, Settings, described
 from infusion_engine.take import Take, by_files, takes_of
 from infusion_node.wire.job import RenderJob
 

@@ -49,7 +49,7 @@ class Workload:
             across, down = columns.stop - columns.start, rows.stop - rows.start
             self.sample_step.append(frames * across * down)
         sampling = [
-            len(stage.timesteps) * step for stage, step in zip(chain, self.sample_step, strict=True)
+            stage.evaluations * step for stage, step in zip(chain, self.sample_step, strict=True)
         ]
         fitting = [steps * step for steps, step in zip(self.fit_steps, self.fit_step, strict=True)]
         self.total = sum(fitting) + takes * sum(sampling)

@@ -8,7 +8,8 @@ import pytest
 
 from benchmarks.ablation import VARIANTS, table
 from benchmarks.attempt import FIGURES, Attempt
-from infusion_engine.settings import PRESETS, overridden
+from infusion_engine.overrides import overridden
+from infusion_engine.settings import PRESETS
 
 
 @pytest.mark.parametrize("name", [name for name in VARIANTS if name != "draft"])

@@ -8,7 +8,8 @@ from torch.nn.functional import conv3d
 
 from benchmarks.flops import counted, product_flops
 from benchmarks.workbench import Workbench
-from infusion_engine.settings import PRESETS, overridden
+from infusion_engine.overrides import overridden
+from infusion_engine.settings import PRESETS
 
 VOXELS, INPUTS, OUTPUTS, KERNEL = 2 * 8 * 8, 3, 4, 27
 ONE_WAY = 2 * VOXELS * INPUTS * OUTPUTS * KERNEL

@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from benchmarks.pace import Pace, expected, within
-from infusion_engine.settings import PRESETS, overridden
+from infusion_engine.overrides import overridden
+from infusion_engine.settings import PRESETS
 
 PAPER = PRESETS["paper"]
 

@@ -11,7 +11,8 @@ from benchmarks.attempt import FIGURES, Attempt, Contender
 from benchmarks.pace import Pace
 from benchmarks.paper_tables import Fills, contenders, jobs_of, one_network, tables, verdicts
 from benchmarks.trial import Trial
-from infusion_engine.settings import PRESETS, Settings, overridden
+from infusion_engine.overrides import overridden
+from infusion_engine.settings import PRESETS, Settings
 
 NUMBERS = {"steps_per_interval": "30", "sampling_steps": "7"}
 

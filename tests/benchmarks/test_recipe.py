@@ -8,7 +8,8 @@ import pytest
 
 from benchmarks.attempt import Attempt
 from benchmarks.recipe import MULTIPLES, drafts, verdict
-from infusion_engine.settings import PRESETS, overridden
+from infusion_engine.overrides import overridden
+from infusion_engine.settings import PRESETS
 
 DRAFT = Attempt("sea", "draft", {}, 0, 100.0, {"perceptual": 0.03, "swd3d": 6.0})
 

@@ -6,7 +6,8 @@ import torch
 
 from benchmarks.throughput import Scale, rates, timed
 from benchmarks.workbench import Workbench
-from infusion_engine.settings import PRESETS, overridden
+from infusion_engine.overrides import overridden
+from infusion_engine.settings import PRESETS
 
 
 def test_rates_are_those_of_the_median() -> None:

@@ -1,4 +1,4 @@
-"""The noise of one sample: by seed, take and level, and by place."""
+"""The noise of one sample: by seed, take, level and turn, and by place."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ COUNT = math.prod(SHAPE)
 SOURCE = NoiseSource(seed=7, take=0)
 
 
-@pytest.mark.parametrize("change", [{"seed": 8}, {"take": 1}, {"level": 1}])
-def test_seed_take_and_level_choose_the_noise(change: dict[str, int]) -> None:
+@pytest.mark.parametrize("change", [{"seed": 8}, {"take": 1}, {"level": 1}, {"turn": 1}])
+def test_seed_take_level_and_turn_choose_the_noise(change: dict[str, int]) -> None:
     """The same source twice gives the same field, another one an unrelated one."""
     like = torch.zeros(SHAPE)
     another = replace(SOURCE, **change)

@@ -18,8 +18,9 @@ from infusion_engine.cli.stop import CANCEL_FILE, watched
 from infusion_engine.cli.terminal import EventsMode, stdout_sink
 from infusion_engine.errors import InfusionError, StorageError, UsageError
 from infusion_engine.job_schema import check_job, read_job
+from infusion_engine.overrides import overridden
 from infusion_engine.progress import LinesFile, Report
-from infusion_engine.settings import PRESETS, overridden
+from infusion_engine.settings import PRESETS
 from infusion_node.wire.events import Resolved, Started
 from infusion_node.wire.job import RenderJob
 

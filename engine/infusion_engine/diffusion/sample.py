@@ -71,6 +71,8 @@ class NoiseSource:
     """0 for the first take."""
     level: int = 0
     """Resolution level, 0 for the coarsest."""
+    turn: int = 0
+    """0 for the first time that an interval is gone through."""
 
     def at(
         self, t: int, like: Tensor, corner: tuple[int, int] = (0, 0), *, first: int = 0
@@ -81,8 +83,9 @@ class NoiseSource:
         """
         channels, frames, rows, columns = like.shape
         top, left = corner
+        turn = (self.turn,) if self.turn else ()  # the first needs no name: most have no other
         return noise.gaussian(
-            noise.key("sample", self.seed, self.take, self.level, t),
+            noise.key("sample", self.seed, self.take, self.level, t, *turn),
             frames=range(first, first + frames),
             rows=range(top, top + rows),
             columns=range(left, left + columns),
