@@ -49,12 +49,13 @@ VARIANTS: Mapping[str, Mapping[str, str]] = {
     "deterministic": {"sampler": "deterministic"},
     "layout as it is predicted": {"settling_rounds": "0"},
     "no interval twice": {"resamplings": "0"},
+    "what stands still not held": {"still_frames": "0"},
     "half the evaluations": {"sampling_steps": "8"},
     "twice the evaluations": {"sampling_steps": "32"},
 }
 """What is changed, by name."""
 SEEDS = (0, 1)
-_ONLY_SAMPLING = {"sampler", "sampling_steps", "settling_rounds", "resamplings"}
+_ONLY_SAMPLING = {"sampler", "sampling_steps", "settling_rounds", "resamplings", "still_frames"}
 """Variants of these take draft's own steps: they are not timed."""
 
 

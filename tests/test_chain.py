@@ -35,6 +35,7 @@ CHANGES: Mapping[str, str] = {
     "detail_sampling_steps": "7",
     "settling_rounds": "2",
     "resamplings": "2",
+    "still_frames": "12",
     "sampler": "deterministic",
     "window_frames": "9",
     "crop_pixels": "48",
@@ -53,7 +54,7 @@ CHANGES: Mapping[str, str] = {
 }
 ONLY_SAMPLING = {
     *("sampling_steps", "sampler", "margin_pixels", "detail_sampling_steps"),
-    *("settling_rounds", "resamplings"),
+    *("settling_rounds", "resamplings", "still_frames"),
 }
 ONLY_FINER = {"detail_intervals", "detail_steps_per_interval", "detail_sampling_steps"}
 NOTHING = {"coarsest_hole_pixels"}

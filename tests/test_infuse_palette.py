@@ -13,7 +13,8 @@ from torch import Tensor
 from infusion_engine import infuse
 from infusion_engine.cache.store import Store
 from infusion_engine.diffusion.pyramid import PyramidLevel, coarser
-from infusion_engine.diffusion.sample import Scene, sample_interval
+from infusion_engine.diffusion.resample import resampled_interval
+from infusion_engine.diffusion.sample import Scene
 from infusion_engine.infuse import Infusion, Source
 from infusion_engine.progress import Report
 from infusion_engine.settings import PRESETS, Settings
@@ -40,9 +41,9 @@ def scenes(folder: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch) ->
 
     def noted(denoiser: Any, x: Tensor, scene: Scene, **others: Any) -> tuple[Tensor, Tensor]:
         found.append(scene)
-        return sample_interval(denoiser, x, scene, **others)
+        return resampled_interval(denoiser, x, scene, **others)
 
-    monkeypatch.setattr(infuse, "sample_interval", noted)
+    monkeypatch.setattr(infuse, "resampled_interval", noted)
     finest = shot()
     sizes = (coarser(finest), finest) if settings.coarsest_hole_pixels else (finest,)
     Infusion(
@@ -63,9 +64,9 @@ def test_a_place_is_still_by_its_whole_colour(
 ) -> None:
     """At a finer level too, whose detail is mostly grain and never stands still."""
     for scene in scenes(tmp_path, TINY, monkeypatch):
-        assert scene.palette is not None
-        assert scene.palette.still.shape[2:] == scene.hole.shape[2:]
-        assert float(scene.palette.still.mean()) > 0.9
+        assert scene.stillness is not None
+        assert scene.stillness.known.shape[2:] == scene.hole.shape[2:]
+        assert float(scene.stillness.known.mean()) > 0.9
 
 
 def test_each_level_has_a_palette_of_its_own(
@@ -86,4 +87,6 @@ def test_the_published_method_knows_no_palette(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its predictions keep to the range of each channel alone."""
-    assert [scene.palette for scene in scenes(tmp_path, PAPER, monkeypatch)] == [None, None]
+    for scene in scenes(tmp_path, PAPER, monkeypatch):
+        assert scene.palette is None
+        assert scene.stillness is None

@@ -41,6 +41,7 @@ PUBLISHED = {
     "detail_sampling_steps": 50,
     "settling_rounds": 0,  # ours; the paper has no such thing
     "resamplings": 0,  # nor this
+    "still_frames": 0,  # nor this
     "sampler": "ancestral",
     "window_frames": 20,
     "crop_pixels": 0,

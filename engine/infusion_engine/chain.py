@@ -20,7 +20,7 @@ FIT_SEED = 0
 
 _SAMPLING_SETTINGS = (
     *("sampling_steps", "sampler", "margin_pixels"),
-    *("settling_rounds", "resamplings"),
+    *("settling_rounds", "resamplings", "still_frames"),
 )
 _REPLACED = (
     *("detail_intervals", "detail_steps_per_interval", "detail_sampling_steps"),

@@ -10,7 +10,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 import numpy as np
 import torch
@@ -20,11 +19,9 @@ from infusion_engine.cache.entry import Kind
 from infusion_engine.cache.store import Store
 from infusion_engine.chain import FIT_SEED, Named, stages
 from infusion_engine.diffusion.denoise import Model, build, initialise, load_state, precise
-from infusion_engine.diffusion.hint import Hint, bare, sampling_hint
-from infusion_engine.diffusion.palette import Palette, palette_of
 from infusion_engine.diffusion.patches import Patches
 from infusion_engine.diffusion.place import sampled_place
-from infusion_engine.diffusion.pyramid import PyramidLevel, beneath, known_range, without_detail
+from infusion_engine.diffusion.pyramid import PyramidLevel, beneath, known_range
 from infusion_engine.diffusion.resample import resampled_interval
 from infusion_engine.diffusion.sample import NoiseSource, Scene, noised
 from infusion_engine.diffusion.settle import settled
@@ -32,7 +29,8 @@ from infusion_engine.frugal import Frugal
 from infusion_engine.machine import made_with
 from infusion_engine.progress import Report
 from infusion_engine.review.interval_done import IntervalDone, noted, thinned
-from infusion_engine.settings import Network, Settings
+from infusion_engine.scenes import Scenes
+from infusion_engine.settings import Settings
 from infusion_engine.training.fit import FitState, fit_interval
 from infusion_engine.training.ground import Ground, lay_ground, top_of
 from infusion_engine.workload import Workload
@@ -92,6 +90,9 @@ class Infusion:
             take=take,
         )
         self.places = [sampled_place(one.hole, settings) for one in self.levels]
+        self._scenes = Scenes(
+            self.levels, self.units, self.variances, self.places, self.range, settings
+        )
         self.model: Model = build(settings.network, channels=settings.channels)
         self.device = source.levels[-1].x_0.device
         self.model.to(self.device)
@@ -104,13 +105,6 @@ class Infusion:
     def ground(self, level: int) -> Ground:
         """What windows of a level are cut from."""
         return lay_ground(self.levels[level], level, self.settings)
-
-    @cached_property
-    def _palettes(self) -> tuple[Palette | None, ...]:
-        """Which colours each level's fill may have; the published method does not ask."""
-        if self.settings.network is Network.PUBLISHED:
-            return (None,) * len(self.levels)
-        return tuple(map(palette_of, self.levels, self.units))
 
     def denoiser(self, level: int) -> Frugal:
         """The model as it samples a level within the run's memory: one for all its intervals."""
@@ -324,40 +318,12 @@ class Infusion:
             return result, x_0
 
     def _scene(self, index: int) -> Scene:
-        """The part of the level's clip that is sampled, and what is to be added to."""
+        """What stage `index` is sampled in."""
         number = self.stages[index].level
-        level, (rows, columns) = self.levels[number], self.places[number]
-        unit = self.units[number]
-        x_0 = level.x_0 / unit
-        hint, palette = self._hint(index, x_0), self._palettes[number]
-
-        def there(x: Tensor) -> Tensor:
-            """What is sampled of it: a copy, so that nothing holds the rest."""
-            return x[..., rows, columns].clone()
-
-        return Scene(
-            x_0=there(x_0),
-            hole=there(level.hole),
-            lowest=tuple(value / unit for value in self.range[0]),
-            highest=tuple(value / unit for value in self.range[1]),
-            hint=hint.within(slice(None), rows, columns).copied(),
-            corner=(level.corner[0] + rows.start, level.corner[1] + columns.start),
-            palette=None if palette is None else palette.within(rows, columns),
-        )
-
-    def _hint(self, index: int, x_0: Tensor) -> Hint:
-        """What the denoiser is told at the level of stage `index`, whose clip is x_0."""
-        number = self.stages[index].level
-        level = self.levels[number]
-        coarse = None
-        if number > 0:
-            filled = self._coarse(index)
-            if filled is None:
-                raise AssertionError("the coarser level was sampled, or found, before this one")
-            coarse = without_detail(filled / self.units[number], replace(level, x_0=x_0))
-        if self.settings.network is Network.PUBLISHED:
-            return bare(torch.zeros_like(x_0)[None] if coarse is None else coarse[None])
-        return sampling_hint(x_0, coarse, level.hole, variance=self.variances[number])
+        coarse = self._coarse(index) if number > 0 else None
+        if number > 0 and coarse is None:
+            raise AssertionError("the coarser level was sampled, or found, before this one")
+        return self._scenes.of(number, coarse)
 
     def _on_device(self, array: np.ndarray) -> Tensor:
         return torch.from_numpy(array).to(self.device)

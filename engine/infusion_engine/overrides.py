@@ -79,6 +79,7 @@ _LEAST: Mapping[str, float] = {
     "detail_sampling_steps": 1,
     "settling_rounds": 0,
     "resamplings": 0,
+    "still_frames": 0,
     "window_frames": 1,
     "crop_pixels": 0,
     "batch": 1,

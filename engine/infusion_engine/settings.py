@@ -111,6 +111,9 @@ class Settings:
     """How often patches of the plate vote on the coarsest size's layout; 0 for not at all."""
     resamplings: int
     """How often the interval after that is gone through again, with fresh noise."""
+    still_frames: int
+    """Frames that have to see a place before it is wholly held to what they saw, if it stands
+    still; 0 for never."""
     sampler: Sampler
     """How a sample moves from one noise level to the next."""
     window_frames: int
@@ -158,6 +161,7 @@ PRESETS: Mapping[str, Settings] = {
         detail_sampling_steps=50,
         settling_rounds=0,
         resamplings=0,
+        still_frames=0,
         sampler=Sampler.ANCESTRAL,
         window_frames=20,
         crop_pixels=0,
@@ -188,6 +192,7 @@ PRESETS: Mapping[str, Settings] = {
         detail_sampling_steps=16,
         settling_rounds=3,
         resamplings=1,
+        still_frames=24,
         sampler=Sampler.MULTISTEP,
         window_frames=12,
         crop_pixels=48,
@@ -218,6 +223,7 @@ PRESETS: Mapping[str, Settings] = {
         detail_sampling_steps=8,
         settling_rounds=3,
         resamplings=1,
+        still_frames=24,
         sampler=Sampler.MULTISTEP,
         window_frames=8,
         crop_pixels=40,

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from infusion_engine.diffusion.axes import along
-from infusion_engine.diffusion.memory import remembered
 from infusion_engine.diffusion.pyramid import PyramidLevel
 
 HELD_BELOW = 0.8
@@ -45,13 +44,6 @@ class Palette:
     """(2, _BINS), smallest part along the two other axes, from the darkest to the brightest."""
     most: Tensor
     """(2, _BINS), largest part."""
-    still: Tensor
-    """(1, 1, H, W) in [0, 1], how far what other frames saw says what a place looks like. By its
-    whole colour: of a finer level's detail alone little more than grain would be told."""
-
-    def within(self, rows: slice, columns: slice) -> Palette:
-        """The same of a part of the level."""
-        return replace(self, still=self.still[..., rows, columns].clone())
 
     def held(self, x_0: Tensor) -> Tensor:
         """(3, T, H, W): brightness as it is, and the rest within what the plate has there."""
@@ -100,9 +92,7 @@ def palette_of(level: PyramidLevel, unit: float) -> Palette | None:
         return torch.from_numpy(values).float().to(level.x_0.device)
 
     least, most = map(there, bounds)
-    known, variance = (1.0 - level.hole)[None], float(squares.mean()) * unit**2
-    still = remembered(level.x_0[None], known, variance=variance).still[0]
-    return Palette(there(mean), there(axes), darkest, brightest, least, most, still)
+    return Palette(there(mean), there(axes), darkest, brightest, least, most)
 
 
 def _bounds(rest: np.ndarray, steps: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:

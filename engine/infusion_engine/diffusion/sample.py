@@ -22,6 +22,7 @@ from infusion_engine.diffusion.schedule import (
     posterior,
     sigma,
 )
+from infusion_engine.diffusion.stillness import Stillness
 from infusion_engine.settings import Sampler
 
 _AT_ONCE = 1 << 22
@@ -46,6 +47,8 @@ class Scene:
     """(row, column) of the first pixel in the clip that this is a part of; noise goes by it."""
     palette: Palette | None = None
     """Which colours the plate has; None to go by the range of each channel alone."""
+    stillness: Stillness | None = None
+    """What other frames saw where the plate stands still; None to let predictions be."""
 
     def clipped(self, x_0: Tensor, t: int) -> Tensor:
         """(3, T, H, W) predicted at timestep t, within what the plate has.
@@ -54,7 +57,10 @@ class Scene:
         other frames saw stands still, they know better than the plate's other places.
         """
         if self.palette is not None and sigma(t) < HELD_BELOW:
-            x_0 = torch.lerp(self.palette.held(x_0), x_0, self.palette.still)
+            held = self.palette.held(x_0)
+            x_0 = held if self.stillness is None else torch.lerp(held, x_0, self.stillness.known)
+        if self.stillness is not None:
+            x_0 = self.stillness.held(x_0)
         lowest, highest = (
             x_0.new_tensor(bound)[:, None, None, None] for bound in (self.lowest, self.highest)
         )

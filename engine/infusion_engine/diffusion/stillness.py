@@ -1,0 +1,80 @@
+"""Stillness: what other frames saw of a place that stands still holds its fill.
+
+A fit of minutes is a few percent off even where nothing ever changes. But how such a place looks
+and how far it strays from that is known to the last digit, and a fill that keeps to it cannot
+drift, shimmer or carry a shadow of the matte. Of what moves other frames say little, and their
+hold fades.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from infusion_engine.diffusion.memory import remembered
+from infusion_engine.diffusion.pyramid import PyramidLevel
+
+_SHARE = 0.01
+"""Variance over time, as a part of the plate's, at which a place is half believed to stand still:
+that of grain is far less, and that of the faintest smoke is more."""
+_DEVIATIONS = 3.0
+"""How far a still place may stray from its mean, in its own deviations over time: grain does."""
+
+
+@dataclass(frozen=True, eq=False)
+class Stillness:
+    """Each pixel of a level over the frames that see it, by its whole colour, in the level's unit.
+
+    Of a finer level's detail alone little more than grain would be told.
+    """
+
+    mean: Tensor
+    """(3, 1, H, W), what it looks like."""
+    deviation: Tensor
+    """(1, 1, H, W), from that over time, about it."""
+    known: Tensor
+    """(1, 1, H, W) in [0, 1], how far that says more of the place than the rest of the plate."""
+    weight: Tensor
+    """(1, 1, H, W) in [0, 1], how sure it is that nothing ever changes there."""
+
+    def within(self, rows: slice, columns: slice) -> Stillness:
+        """The same of a part of the level, holding nothing of the rest."""
+        return replace(
+            self,
+            mean=self.mean[..., rows, columns].clone(),
+            deviation=self.deviation[..., rows, columns].clone(),
+            known=self.known[..., rows, columns].clone(),
+            weight=self.weight[..., rows, columns].clone(),
+        )
+
+    def held(self, x_0: Tensor) -> Tensor:
+        """(3, T, H, W): within what the place strays by, as far as it surely stands still."""
+        stray = _DEVIATIONS * self.deviation
+        return torch.lerp(x_0, x_0.clamp(self.mean - stray, self.mean + stray), self.weight)
+
+
+def stillness_of(level: PyramidLevel, unit: float, *, frames: int) -> Stillness:
+    """The stillness of a level whose values are worked in parts of `unit`.
+
+    Args:
+        level: its clip is not looked at where it is missing.
+        unit: above 0.
+        frames: so many have to see a place before it is wholly believed to stand still (fire
+            leaves the dark alone for some); 0 to believe it of none.
+    """
+    known = 1.0 - level.hole
+    values = 3.0 * float(known.sum(dtype=torch.float64))
+    clean = torch.where(known > 0.0, level.x_0, 0.0)
+    mean = clean.sum((1, 2, 3), keepdim=True, dtype=torch.float64) / max(values / 3.0, 1.0)
+    squares = ((clean - mean) * known).square().sum(dtype=torch.float64)
+    variance = float(squares) / max(values, 1.0)
+    found = remembered(level.x_0[None], known[None], variance=variance)  # a batch of one
+    seen = (found.count / frames).clamp(max=1.0).square() if frames else 0.0 * found.count
+    return Stillness(
+        mean=found.mean[0] / unit,
+        deviation=(found.share[0] * variance).sqrt() / unit,
+        known=found.still[0],
+        weight=(seen / (1.0 + (found.share / _SHARE).square()))[0],
+    )
