@@ -92,7 +92,7 @@ def test_only_of_a_still_place_the_mean_is_the_picture(size: float) -> None:
     found = remembered(blink(8, size), torch.ones(1, 1, 8, 5, 5), variance=1.0)
     share = min(1.0, 8 / 7 * size**2)
     assert torch.allclose(found.still, found.weight / (1 + (share / 0.1) ** 2), rtol=1e-4)
-    assert torch.allclose(found.share, torch.tensor(share), rtol=1e-4)
+    assert torch.equal(found.count, torch.full_like(found.count, 8.0))
 
 
 def test_what_is_seen_once_is_not_taken_for_still() -> None:

@@ -31,9 +31,6 @@ class Memory:
     """(B, 1, 1, H, W) in [0, 1], how far the mean can be relied on."""
     still: Tensor
     """(B, 1, 1, H, W) in [0, 1], how far the mean alone says what the pixel looks like."""
-    share: Tensor
-    """(B, 1, 1, H, W) in [0, 1], variance over time and the 3 x 3 neighbourhood, as a part of the
-    plate's."""
     count: Tensor
     """(B, 1, 1, H, W), how many frames see the pixel."""
     variance: Tensor
@@ -68,7 +65,6 @@ def remembered(x: Tensor, seen: Tensor, *, variance: float) -> Memory:
         mean=mean,
         weight=weight,
         still=weight / (1.0 + (share / _HALF_STILL).square()),
-        share=share,
         count=count,
         variance=squares / freedom.clamp(min=1.0),
         known=torch.where(count >= _LEAST_FRAMES, count / (count + _HALF_TRUSTED), 0.0),

@@ -74,7 +74,8 @@ def stillness_of(level: PyramidLevel, unit: float, *, frames: int) -> Stillness:
     seen = (found.count / frames).clamp(max=1.0).square() if frames else 0.0 * found.count
     return Stillness(
         mean=found.mean[0] / unit,
-        deviation=(found.share[0] * variance).sqrt() / unit,
+        deviation=found.variance[0].sqrt() / unit,
         known=found.still[0],
-        weight=(seen / (1.0 + (found.share / _SHARE).square()))[0],
+        # By the pixel alone: a wall stands still to its very edge, whatever is beside it.
+        weight=(seen / (1.0 + (found.variance / (_SHARE * max(variance, 1e-12))).square()))[0],
     )
