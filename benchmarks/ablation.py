@@ -48,6 +48,7 @@ VARIANTS: Mapping[str, Mapping[str, str]] = {
     "ancestral": {"sampler": "ancestral"},
     "deterministic": {"sampler": "deterministic"},
     "layout as it is predicted": {"settling_rounds": "0"},
+    "last evaluation at 1": {"last_timestep": "1"},
     "no interval twice": {"resamplings": "0"},
     "what stands still not held": {"still_frames": "0"},
     "half the evaluations": {"sampling_steps": "8"},
@@ -55,7 +56,14 @@ VARIANTS: Mapping[str, Mapping[str, str]] = {
 }
 """What is changed, by name."""
 SEEDS = (0, 1)
-_ONLY_SAMPLING = {"sampler", "sampling_steps", "settling_rounds", "resamplings", "still_frames"}
+_ONLY_SAMPLING = {
+    "sampler",
+    "sampling_steps",
+    "settling_rounds",
+    "resamplings",
+    "still_frames",
+    "last_timestep",
+}
 """Variants of these take draft's own steps: they are not timed."""
 
 

@@ -33,6 +33,7 @@ CHANGES: Mapping[str, str] = {
     "detail_intervals": "3",
     "detail_steps_per_interval": "201",
     "detail_sampling_steps": "7",
+    "last_timestep": "1",
     "settling_rounds": "2",
     "resamplings": "2",
     "still_frames": "12",
@@ -54,7 +55,7 @@ CHANGES: Mapping[str, str] = {
 }
 ONLY_SAMPLING = {
     *("sampling_steps", "sampler", "margin_pixels", "detail_sampling_steps"),
-    *("settling_rounds", "resamplings", "still_frames"),
+    *("settling_rounds", "resamplings", "still_frames", "last_timestep"),
 }
 ONLY_FINER = {"detail_intervals", "detail_steps_per_interval", "detail_sampling_steps"}
 NOTHING = {"coarsest_hole_pixels"}

@@ -39,6 +39,7 @@ PUBLISHED = {
     "detail_intervals": 20,
     "detail_steps_per_interval": 10_000,
     "detail_sampling_steps": 50,
+    "last_timestep": 1,
     "settling_rounds": 0,  # ours; the paper has no such thing
     "resamplings": 0,  # nor this
     "still_frames": 0,  # nor this

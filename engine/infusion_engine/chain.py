@@ -19,7 +19,7 @@ FIT_SEED = 0
 """Fits do not depend on the job's seed: another seed is another sample from the same fits."""
 
 _SAMPLING_SETTINGS = (
-    *("sampling_steps", "sampler", "margin_pixels"),
+    *("sampling_steps", "last_timestep", "sampler", "margin_pixels"),
     *("settling_rounds", "resamplings", "still_frames"),
 )
 _REPLACED = (
@@ -94,7 +94,9 @@ def stages(named: Named, settings: Settings) -> tuple[Stage, ...]:
                     level=level,
                     settings=own,
                     interval=interval,
-                    timesteps=sampling_timesteps(interval, own.sampling_steps),
+                    timesteps=sampling_timesteps(
+                        interval, own.sampling_steps, last=own.last_timestep
+                    ),
                     then=then,
                     settles=own.settling_rounds > 0 and lays_out,
                     turns=own.resamplings if laid_out else 0,

@@ -77,6 +77,7 @@ _LEAST: Mapping[str, float] = {
     "detail_intervals": 1,
     "detail_steps_per_interval": 1,
     "detail_sampling_steps": 1,
+    "last_timestep": 0,
     "settling_rounds": 0,
     "resamplings": 0,
     "still_frames": 0,

@@ -168,6 +168,16 @@ def test_the_last_evaluation_is_nearly_free_of_noise(
     assert sampling_timesteps(intervals(count, spacing)[-1], steps)[-1] == 1
 
 
+@pytest.mark.parametrize("steps", [2, 8, 16])
+def test_it_may_come_down_to_zero(steps: int) -> None:
+    """In no more evaluations; the intervals before go where they went."""
+    first, last = intervals(2, Spacing.LOG_SNR, top=260)
+    walk = sampling_timesteps(last, steps, last=0)
+    assert walk[-1] == 0
+    assert len(walk) <= steps
+    assert sampling_timesteps(first, steps, last=0) == sampling_timesteps(first, steps)
+
+
 @pytest.mark.parametrize("top", [50, 105, 397])
 @pytest.mark.parametrize("steps", [2, 10, 16])
 def test_a_detail_level_comes_down_to_the_same(top: int, steps: int) -> None:

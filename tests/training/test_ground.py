@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from infusion_engine.diffusion.interval import LEAST_SAMPLED_TIMESTEP, top_timestep
+from infusion_engine.diffusion.interval import PUBLISHED_LAST_TIMESTEP, top_timestep
 from infusion_engine.diffusion.pyramid import PyramidLevel, doubled, halved
 from infusion_engine.diffusion.schedule import sigma
 from infusion_engine.settings import PRESETS, Settings
@@ -109,7 +109,7 @@ def test_little_detail_is_lost_at_either_end_of_a_finer_level(contrast: float) -
     """
     detail = detail_of(laid(clip(contrast), level=1))
     assert sigma(top_timestep(DETAIL_SPREAD) - 1) > 13.0 * detail
-    last = sigma(LEAST_SAMPLED_TIMESTEP)
+    last = sigma(PUBLISHED_LAST_TIMESTEP)
     assert detail**2 / (detail**2 + last**2) > 0.9
 
 

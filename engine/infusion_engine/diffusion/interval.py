@@ -11,7 +11,7 @@ import numpy as np
 from infusion_engine.diffusion.schedule import T, log_snr, sigma
 from infusion_engine.settings import Spacing
 
-LEAST_SAMPLED_TIMESTEP = 1
+PUBLISHED_LAST_TIMESTEP = 1
 """The published sampler's last evaluation: predicted x_0 at t = 1 is the result."""
 
 LOG_SNR_FIRST = -5.0
@@ -69,13 +69,20 @@ def intervals(count: int, spacing: Spacing, *, top: int = T) -> tuple[Interval, 
     )
 
 
-def sampling_timesteps(interval: Interval, steps: int) -> tuple[int, ...]:
+def sampling_timesteps(
+    interval: Interval, steps: int, *, last: int = PUBLISHED_LAST_TIMESTEP
+) -> tuple[int, ...]:
     """The timesteps at which the denoiser is evaluated in an interval, falling, at most `steps`.
 
     The first is the interval's noisiest, so that a sample handed over by the noisier interval
     arrives exactly at its level. When all are asked for, the published sampler is had: T - 1 .. 1.
+
+    Args:
+        interval: to be crossed.
+        steps: at most so many.
+        last: no timestep below it is asked, in any interval.
     """
-    low = max(interval.low, LEAST_SAMPLED_TIMESTEP)
+    low = max(interval.low, last)
     high = interval.high - 1
     if high <= low:
         return (high,)
@@ -83,11 +90,11 @@ def sampling_timesteps(interval: Interval, steps: int) -> tuple[int, ...]:
         return tuple(range(high, low - 1, -1))
     # Equal strides of log-SNR: the same change of what is seen, whatever the timestep. The lower
     # edge itself is the next interval's first, so that only the last interval evaluates it.
-    last = interval.low == 0
+    ends = interval.low == 0
     first = log_snr(high)
     if first < LOG_SNR_FIRST < log_snr(low):
         first, steps = LOG_SNR_FIRST, steps - 1  # one step crosses all that is nearly pure noise
-    levels = np.linspace(first, log_snr(low), steps if last else steps + 1)
+    levels = np.linspace(first, log_snr(low), steps if ends else steps + 1)
     ladder = np.array([log_snr(t) for t in range(low, high + 1)])  # falls with t
     chosen = {low + int(np.argmin(np.abs(ladder - level))) for level in levels[:steps]}
     return tuple(sorted(chosen | {high}, reverse=True))
@@ -115,7 +122,7 @@ def _equal_log_snr(count: int, top: int) -> list[int]:
     """Falling edges from top to 0, one more than intervals, at equal strides of log-SNR."""
     ladder = np.array([log_snr(t) for t in range(T)])
     first = max(LOG_SNR_FIRST, log_snr(top - 1))
-    last = min(first + _SHARED_NATS, log_snr(LEAST_SAMPLED_TIMESTEP))
+    last = min(first + _SHARED_NATS, log_snr(PUBLISHED_LAST_TIMESTEP))
     levels = np.linspace(first, last, count + 1)[1:-1]
     edges = [top]
     for i, level in enumerate(levels):
