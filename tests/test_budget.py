@@ -23,6 +23,8 @@ SPEEDS = (LevelSpeed(0.1, 0.5), LevelSpeed(0.2, 2.0))
 interval has two batches in each step, and a sample (4 + 1) x 16 x 0.5 + 2 x 8 x 2 = 72, as one
 interval is gone through again."""
 FITTING, SAMPLING = 380.0, 72.0
+VOTING = 3 * 10 * 0.5
+"""Seconds for three rounds of votes on a sample's layout, each as long as ten evaluations."""
 _SECONDS = st.floats(1e-4, 1e3)
 _LEVELS = st.lists(st.builds(LevelSpeed, _SECONDS, _SECONDS), min_size=1, max_size=4)
 _PRESETS = st.sampled_from(sorted(PRESETS))
@@ -30,15 +32,15 @@ _PRESETS = st.sampled_from(sorted(PRESETS))
 
 def test_the_preset_s_own_time_gives_the_preset() -> None:
     """Nothing is scaled where everything just fits."""
-    budget = allocated(DRAFT, SPEEDS, seconds=FITTING + SAMPLING, takes=1)
+    budget = allocated(DRAFT, SPEEDS, seconds=FITTING + SAMPLING + VOTING, takes=1)
     assert budget.settings == DRAFT
-    assert budget.expected_seconds == pytest.approx(FITTING + SAMPLING)
+    assert budget.expected_seconds == pytest.approx(FITTING + SAMPLING + VOTING)
 
 
 @pytest.mark.parametrize("share", [0.3, 0.5, 2.0, 5.0])
 def test_all_levels_get_the_same_share_of_steps(share: float) -> None:
     """More or less time changes optimiser steps in proportion, and nothing else."""
-    budget = allocated(DRAFT, SPEEDS, seconds=FITTING * share + SAMPLING, takes=1)
+    budget = allocated(DRAFT, SPEEDS, seconds=FITTING * share + SAMPLING + VOTING, takes=1)
     expected = replace(
         DRAFT, steps_per_interval=int(600 * share), detail_steps_per_interval=int(200 * share)
     )
@@ -47,15 +49,16 @@ def test_all_levels_get_the_same_share_of_steps(share: float) -> None:
 
 def test_every_take_is_sampled_from_the_same_time() -> None:
     """What three takes need more for sampling is taken from the fits."""
-    budget = allocated(DRAFT, SPEEDS, seconds=FITTING / 2 + 3 * SAMPLING, takes=3)
+    budget = allocated(DRAFT, SPEEDS, seconds=FITTING / 2 + 3 * (SAMPLING + VOTING), takes=3)
     assert budget.settings.steps_per_interval == 300
     assert budget.settings.sampling_steps == DRAFT.sampling_steps
-    assert budget.expected_seconds == pytest.approx(FITTING / 2 + 3 * SAMPLING)
+    assert budget.expected_seconds == pytest.approx(FITTING / 2 + 3 * (SAMPLING + VOTING))
 
 
 def test_sampling_is_cut_only_after_the_fits() -> None:
     """With the fewest optimiser steps, evaluations get what is left."""
-    budget = allocated(DRAFT, SPEEDS, seconds=FITTING * LEAST_STEPS + SAMPLING * 0.75, takes=1)
+    seconds = FITTING * LEAST_STEPS + SAMPLING * 0.75 + VOTING
+    budget = allocated(DRAFT, SPEEDS, seconds=seconds, takes=1)
     found = budget.settings
     assert (found.steps_per_interval, found.detail_steps_per_interval) == (150, 50)
     assert (found.sampling_steps, found.detail_sampling_steps) == (12, 6)
@@ -68,7 +71,7 @@ def test_the_least_of_everything_is_what_a_short_time_gives(seconds: float) -> N
     found = budget.settings
     assert (found.steps_per_interval, found.detail_steps_per_interval) == (150, 50)
     assert (found.sampling_steps, found.detail_sampling_steps) == (8, 4)
-    least = FITTING * LEAST_STEPS + SAMPLING * LEAST_SAMPLING
+    least = FITTING * LEAST_STEPS + SAMPLING * LEAST_SAMPLING + VOTING
     assert budget.expected_seconds == pytest.approx(least)
     assert budget.expected_seconds > seconds
 
@@ -79,13 +82,14 @@ def test_a_long_time_is_not_used_up() -> None:
     found = budget.settings
     assert (found.steps_per_interval, found.detail_steps_per_interval) == (6000, 2000)
     assert found.sampling_steps == DRAFT.sampling_steps
-    assert budget.expected_seconds == pytest.approx(FITTING * MOST_STEPS + SAMPLING)
+    assert budget.expected_seconds == pytest.approx(FITTING * MOST_STEPS + SAMPLING + VOTING)
 
 
 def test_a_single_level_has_no_detail_to_pay_for() -> None:
     """The settings of finer sizes cost nothing where there are none."""
     fitting, sampling = (4 + 1) * 600 * 0.1, 5 * 16 * 0.5
-    budget = allocated(DRAFT, SPEEDS[:1], seconds=fitting / 2 + sampling, takes=1)
+    seconds = fitting / 2 + sampling + VOTING
+    budget = allocated(DRAFT, SPEEDS[:1], seconds=seconds, takes=1)
     assert budget.settings.steps_per_interval == 300
 
 
@@ -103,7 +107,7 @@ def test_a_single_level_has_no_detail_to_pay_for() -> None:
 def test_more_batches_are_paid_for_once(batches: int, levels: int, fitting: float) -> None:
     """By the coarsest level's first interval, as a step each; half the time is half the steps."""
     settings = replace(DRAFT, layout_batches=batches)
-    sampling = 5 * 16 * 0.5 + (levels - 1) * 2 * 8 * 2.0
+    sampling = 5 * 16 * 0.5 + VOTING + (levels - 1) * 2 * 8 * 2.0
     whole = allocated(settings, SPEEDS[:levels], seconds=fitting + sampling, takes=1)
     half = allocated(settings, SPEEDS[:levels], seconds=fitting / 2 + sampling, takes=1)
     assert whole.settings == settings

@@ -241,11 +241,11 @@ def test_another_clip_or_encoding_is_another_fit() -> None:
 def test_layout_settles_once_when_its_noise_is_faint() -> None:
     """After the coarsest size's interval that ends below sigma 1; never without rounds."""
     spaced = replace(ADAM, spacing=Spacing.LOG_SNR, intervals=4, settling_rounds=2)
-    found = [stage for stage in chain(spaced) if stage.settles]
+    found = [stage for stage in chain(spaced) if stage.rounds]
     assert [(stage.level, stage.interval.index) for stage in found] == [(0, 1)]
     assert sigma(found[0].then) < 1.0 <= sigma(found[0].interval.high - 1)
-    assert not any(stage.settles for stage in chain(replace(spaced, settling_rounds=0)))
-    assert not any(stage.settles for stage in chain(replace(spaced, intervals=1)))
+    assert not any(stage.rounds for stage in chain(replace(spaced, settling_rounds=0)))
+    assert not any(stage.rounds for stage in chain(replace(spaced, intervals=1)))
 
 
 def test_the_interval_after_the_layout_is_gone_through_again() -> None:

@@ -40,6 +40,8 @@ def done(*, take: int, takes: int, report: Told) -> None:
         if take == 1:
             work.fitted(index, stage.settings.steps_per_interval, 0.5)
         work.sampled(index, stage.evaluations)
+        if stage.rounds:
+            work.voted(index, stage.rounds)
 
 
 @pytest.mark.parametrize("takes", [1, 3])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from infusion_engine.settings import Settings, at_interval, at_level
+from infusion_engine.settings import ROUND_WORK, Settings, at_interval, at_level
 
 LEAST_STEPS = 0.25
 """Least share of the preset's optimiser steps: at a fifth of draft's, the demo's colours stray."""
@@ -51,6 +51,8 @@ def allocated(
         seconds: to be spent; may be 0 or less, where nothing is left.
         takes: samples to draw from the fits.
     """
+    voting = _voting_seconds(settings, speeds) * takes
+    seconds -= voting
     fitting = _fitting_seconds(settings, speeds)
     sampling = _sampling_seconds(settings, speeds) * takes
     steps = min(max((seconds - sampling) / fitting, LEAST_STEPS), MOST_STEPS)
@@ -66,7 +68,7 @@ def allocated(
         detail_sampling_steps=_share(settings.detail_sampling_steps, evaluations),
     )
     expected = _fitting_seconds(found, speeds) + _sampling_seconds(found, speeds) * takes
-    return Budget(found, expected)
+    return Budget(found, expected + voting)
 
 
 def batches(settings: Settings, level: int) -> int:
@@ -99,3 +101,9 @@ def _sampling_seconds(settings: Settings, speeds: Sequence[LevelSpeed]) -> float
     # One of the coarsest size's intervals is gone through again, unless there is but one.
     again = settings.resamplings if settings.intervals > 1 else 0
     return once + again * settings.sampling_steps * speeds[0].evaluation_seconds
+
+
+def _voting_seconds(settings: Settings, speeds: Sequence[LevelSpeed]) -> float:
+    """Seconds for the votes on one sample's layout, unless there is but one interval."""
+    rounds = settings.settling_rounds if settings.intervals > 1 else 0
+    return rounds * ROUND_WORK * speeds[0].evaluation_seconds

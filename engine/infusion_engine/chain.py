@@ -13,7 +13,7 @@ from infusion_engine.cache.key import FitIdentity, SampleIdentity, Started
 from infusion_engine.diffusion.interval import Interval, intervals, sampling_timesteps
 from infusion_engine.diffusion.schedule import sigma
 from infusion_engine.diffusion.settle import SETTLED_BELOW
-from infusion_engine.settings import Settings, at_interval, at_level, described
+from infusion_engine.settings import ROUND_WORK, Settings, at_interval, at_level, described
 
 FIT_SEED = 0
 """Fits do not depend on the job's seed: another seed is another sample from the same fits."""
@@ -61,8 +61,8 @@ class Stage:
     """Where the denoiser is evaluated, falling."""
     then: int
     """The level's next interval's first timestep; -1 after the level's last: its x_0 is done."""
-    settles: bool
-    """Whether the plate's patches vote on the layout at its end."""
+    rounds: int
+    """How often the plate's patches vote on the layout at its end."""
     turns: int
     """How often it is gone through again after the first time."""
     fit: FitIdentity
@@ -74,6 +74,11 @@ class Stage:
     def evaluations(self) -> int:
         """How often the denoiser is asked."""
         return len(self.timesteps) * (1 + self.turns)
+
+    @property
+    def work(self) -> int:
+        """What sampling it takes, votes included, in evaluations of its denoiser."""
+        return self.evaluations + ROUND_WORK * self.rounds
 
 
 def stages(named: Named, settings: Settings) -> tuple[Stage, ...]:
@@ -98,7 +103,7 @@ def stages(named: Named, settings: Settings) -> tuple[Stage, ...]:
                         interval, own.sampling_steps, last=own.last_timestep
                     ),
                     then=then,
-                    settles=own.settling_rounds > 0 and lays_out,
+                    rounds=own.settling_rounds if lays_out else 0,
                     turns=own.resamplings if laid_out else 0,
                     fit=fit,
                     sample=SampleIdentity(

@@ -301,10 +301,16 @@ class Infusion:
                     source=noise,
                     on_step=lambda step: self._work.sampled(index, step),
                 )
-            if stage.settles:
+            if stage.rounds:
                 patches = Patches.of(self.levels[stage.level], self.units[stage.level])
-                rounds, check = self.settings.settling_rounds, self.report.check
-                x_0 = settled(x_0, scene.hole, patches, rounds=rounds, check=check)
+                x_0 = settled(
+                    x_0,
+                    scene.hole,
+                    patches,
+                    rounds=stage.rounds,
+                    check=self.report.check,
+                    on_round=lambda done: self._work.voted(index, done),
+                )
                 x = noised(scene, noise, stage.then, x_0)
             self.memory = denoiser.memory  # what did not fit will not fit the next time
             # The last interval's predicted x_0 is the level's result, as published.

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from infusion_engine.chain import Stage
 from infusion_engine.diffusion.pyramid import PyramidLevel
 from infusion_engine.progress import Report
+from infusion_engine.settings import ROUND_WORK
 
 _BACKWARD_COST = 3  # a training step costs about three forward passes over the same voxels
 
@@ -48,9 +49,8 @@ class Workload:
             self.fit_step.append(_BACKWARD_COST * window * own.batch)
             across, down = columns.stop - columns.start, rows.stop - rows.start
             self.sample_step.append(frames * across * down)
-        sampling = [
-            stage.evaluations * step for stage, step in zip(chain, self.sample_step, strict=True)
-        ]
+        self.evaluations = [stage.evaluations for stage in chain]
+        sampling = [stage.work * step for stage, step in zip(chain, self.sample_step, strict=True)]
         fitting = [steps * step for steps, step in zip(self.fit_steps, self.fit_step, strict=True)]
         self.total = sum(fitting) + takes * sum(sampling)
         at = 0
@@ -71,6 +71,10 @@ class Workload:
         """`step` denoiser evaluations of stage `index` are done."""
         fitted = self.fit_step[index] * self.fit_steps[index]
         self._tell(index, fitted + self.sample_step[index] * step)
+
+    def voted(self, index: int, rounds: int) -> None:
+        """`rounds` rounds of votes of stage `index` are done, after all its evaluations."""
+        self.sampled(index, self.evaluations[index] + ROUND_WORK * rounds)
 
     def _tell(self, index: int, within: int, **figures: float) -> None:
         self.report.progress(

@@ -25,7 +25,13 @@ _BLUR = 2.5
 
 @torch.no_grad()
 def settled(
-    x_0: Tensor, hole: Tensor, patches: Patches | None, *, rounds: int, check: Callable[[], None]
+    x_0: Tensor,
+    hole: Tensor,
+    patches: Patches | None,
+    *,
+    rounds: int,
+    check: Callable[[], None],
+    on_round: Callable[[int], None],
 ) -> Tensor:
     """The fill, with its layout as the plate's patches have it.
 
@@ -35,6 +41,7 @@ def settled(
         patches: of the level's plate, in the same unit; None where it has too few to say.
         rounds: how often patches are looked up and vote.
         check: called now and then; raises to stop.
+        on_round: called with the number of rounds done.
 
     Returns:
         (3, T, H, W), x_0 itself where it is known.
@@ -43,9 +50,10 @@ def settled(
         return x_0
     middles = torch.nonzero(touched(hole))
     filled, found = x_0, None
-    for _ in range(rounds):
+    for done in range(1, rounds + 1):
         found = patches.nearest(Volume.of(filled), middles, found, check)
         filled = torch.where(hole > 0.0, _voted(patches, found, middles, x_0), x_0)
+        on_round(done)
     change = _smoothed((filled - x_0) * hole) / _smoothed(hole).clamp(min=0.05)
     return torch.where(hole > 0.0, x_0 + change, x_0)
 

@@ -64,13 +64,8 @@ def stillness_of(level: PyramidLevel, unit: float, *, frames: int) -> Stillness:
         frames: so many have to see a place before it is wholly believed to stand still (fire
             leaves the dark alone for some); 0 to believe it of none.
     """
-    known = 1.0 - level.hole
-    values = 3.0 * float(known.sum(dtype=torch.float64))
-    clean = torch.where(known > 0.0, level.x_0, 0.0)
-    mean = clean.sum((1, 2, 3), keepdim=True, dtype=torch.float64) / max(values / 3.0, 1.0)
-    squares = ((clean - mean) * known).square().sum(dtype=torch.float64)
-    variance = float(squares) / max(values, 1.0)
-    found = remembered(level.x_0[None], known[None], variance=variance)  # a batch of one
+    variance = _variance(level)
+    found = remembered(level.x_0[None], (1.0 - level.hole)[None], variance=variance)
     seen = (found.count / frames).clamp(max=1.0).square() if frames else 0.0 * found.count
     return Stillness(
         mean=found.mean[0] / unit,
@@ -79,3 +74,19 @@ def stillness_of(level: PyramidLevel, unit: float, *, frames: int) -> Stillness:
         # By the pixel alone: a wall stands still to its very edge, whatever is beside it.
         weight=(seen / (1.0 + (found.variance / (_SHARE * max(variance, 1e-12))).square()))[0],
     )
+
+
+def _variance(level: PyramidLevel) -> float:
+    """Of the known voxels, each channel about its mean; mean of the channels, 0 if none is known.
+
+    Frame by frame: a large clip is not to be held in double precision.
+    """
+    count, sums, squares = 0, torch.zeros(3).double(), torch.zeros(3).double()
+    for frame in range(level.x_0.shape[1]):
+        seen = level.x_0[:, frame, level.hole[0, frame] == 0.0].double()  # (3, N)
+        count += seen.shape[1]
+        sums += seen.sum(1).cpu()
+        squares += seen.square().sum(1).cpu()
+    if not count:
+        return 0.0
+    return max(float((squares / count - (sums / count).square()).mean()), 0.0)
