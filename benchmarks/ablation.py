@@ -27,9 +27,9 @@ from infusion_engine.settings import PRESETS
 
 VARIANTS: Mapping[str, Mapping[str, str]] = {
     "draft": {},
-    "one interval": {"intervals": "1", "sampling_steps": "64"},
-    "two intervals": {"intervals": "2", "sampling_steps": "32"},
-    "eight intervals": {"intervals": "8", "sampling_steps": "8"},
+    "one interval": {"intervals": "1", "sampling_steps": "80"},
+    "two intervals": {"intervals": "2", "sampling_steps": "27"},
+    "eight intervals": {"intervals": "8", "sampling_steps": "9"},
     "equal timesteps": {"spacing": "timestep"},
     "loss wherever known": {"objective": "known"},
     "adam 2e-3": {"optimiser": "adam", "learning_rate": "0.002"},

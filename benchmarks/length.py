@@ -12,7 +12,7 @@ import OpenEXR
 from benchmarks.claim import share_of_budget
 from benchmarks.pace import Pace
 from benchmarks.trial import SIDE
-from infusion_engine.budget import batches
+from infusion_engine.budget import batches, evaluations
 from infusion_engine.settings import Settings, at_level
 
 MINUTES = 10
@@ -59,7 +59,7 @@ def shot_seconds(
         evaluation = pace.evaluation_seconds * voxels / (paced_frames * SIDE**2)
         # A step of several batches is taken to be as long as one step for each.
         seconds += batches(settings, level) * own.steps_per_interval * pace.step_seconds
-        seconds += own.intervals * own.sampling_steps * evaluation
+        seconds += evaluations(settings, level) * evaluation
     return seconds
 
 

@@ -9,7 +9,7 @@ import torch
 
 from benchmarks.trial import SIDE
 from benchmarks.workbench import Workbench
-from infusion_engine.budget import batches
+from infusion_engine.budget import batches, evaluations
 from infusion_engine.settings import Settings
 
 _CPU = torch.device("cpu")
@@ -41,18 +41,16 @@ def within(settings: Settings, pace: Pace, seconds: float) -> Mapping[str, str]:
     the rest: the published ones would leave a short budget no steps at all.
     """
     left = max(seconds - _AROUND, 0.0)
-    count = settings.intervals
-    evaluations = min(
-        settings.sampling_steps, int(left * _SAMPLED / count / pace.evaluation_seconds)
-    )
-    evaluations = max(1, evaluations)
-    fitting = left - count * evaluations * pace.evaluation_seconds
+    count = evaluations(settings, 0) // settings.sampling_steps
+    number = min(settings.sampling_steps, int(left * _SAMPLED / count / pace.evaluation_seconds))
+    number = max(1, number)
+    fitting = left - count * number * pace.evaluation_seconds
     steps = max(1, int(fitting / batches(settings, 0) / pace.step_seconds))
-    return {"steps_per_interval": str(steps), "sampling_steps": str(evaluations)}
+    return {"steps_per_interval": str(steps), "sampling_steps": str(number)}
 
 
 def expected(settings: Settings, pace: Pace) -> float:
     """Seconds that a render of one level takes with these settings."""
     fitting = batches(settings, 0) * settings.steps_per_interval * pace.step_seconds
-    sampling = settings.intervals * settings.sampling_steps * pace.evaluation_seconds
+    sampling = evaluations(settings, 0) * pace.evaluation_seconds
     return _AROUND + fitting + sampling

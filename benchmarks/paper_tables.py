@@ -30,6 +30,7 @@ from benchmarks.lineup import draw_lineup, middle_of
 from benchmarks.pace import Pace, paced, within
 from benchmarks.stamp import put, stamped
 from benchmarks.trial import FRAMES, HOLE, SIDE, Trial, make_trial
+from infusion_engine.budget import evaluations
 from infusion_engine.device import choose_device
 from infusion_engine.overrides import overridden
 from infusion_engine.settings import PRESETS
@@ -64,7 +65,7 @@ def one_network(preset: str, settings: Mapping[str, str]) -> dict[str, str]:
         **settings,
         "intervals": "1",
         "steps_per_interval": str(several.steps_per_interval * several.intervals),
-        "sampling_steps": str(several.sampling_steps * several.intervals),
+        "sampling_steps": str(evaluations(several, 0)),
     }
 
 

@@ -8,6 +8,7 @@ from itertools import pairwise
 
 import pytest
 
+from infusion_engine.budget import evaluations
 from infusion_engine.cache.key import Started
 from infusion_engine.chain import Named, Stage, stages
 from infusion_engine.diffusion.schedule import T, sigma
@@ -252,7 +253,27 @@ def test_the_interval_after_the_layout_is_gone_through_again() -> None:
     """That one alone, whether patches vote or not; each evaluation counts."""
     spaced = replace(ADAM, spacing=Spacing.LOG_SNR, intervals=4, settling_rounds=0, resamplings=2)
     found = chain(spaced)
-    assert [s.turns for s in found if s.level == 0] == [0, 0, 2, 0]
-    assert {s.turns for s in found if s.level > 0} == {0}
+    assert [s.repeats for s in found if s.level == 0] == [0, 0, 2, 0]
+    assert {s.repeats for s in found if s.level > 0} == {0}
     assert [s.evaluations // len(s.timesteps) for s in found[:4]] == [1, 1, 3, 1]
-    assert not any(stage.turns for stage in chain(replace(spaced, intervals=1)))
+    assert not any(stage.repeats for stage in chain(replace(spaced, intervals=1)))
+
+
+@pytest.mark.parametrize(("preset", "last"), [("draft", 0), ("standard", 0), ("paper", 1)])
+def test_every_level_ends_at_the_preset_s_last_timestep(preset: str, last: int) -> None:
+    """There predicted x_0 is the result."""
+    ends = [s.timesteps[-1] for s in stages(named(), PRESETS[preset]) if s.then < 0]
+    assert ends
+    assert set(ends) == {last}
+
+
+@pytest.mark.parametrize("spacing", list(Spacing))
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 8])
+def test_the_budget_counts_the_chain_s_evaluations(spacing: Spacing, count: int) -> None:
+    """As many as the chain then takes, or a few more where timesteps are too few."""
+    settings = replace(PRESETS["draft"], spacing=spacing, intervals=count)
+    taken = stages(named(), settings)
+    for level in (0, 1):
+        found = sum(stage.evaluations for stage in taken if stage.level == level)
+        counted = evaluations(settings, level)
+        assert counted * 0.9 <= found <= counted

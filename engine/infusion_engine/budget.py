@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from infusion_engine.diffusion.interval import intervals, laid_out_by
 from infusion_engine.settings import ROUND_WORK, Settings, at_interval, at_level
 
 LEAST_STEPS = 0.25
@@ -56,16 +57,16 @@ def allocated(
     fitting = _fitting_seconds(settings, speeds)
     sampling = _sampling_seconds(settings, speeds) * takes
     steps = min(max((seconds - sampling) / fitting, LEAST_STEPS), MOST_STEPS)
-    evaluations = 1.0
+    share = 1.0
     if steps == LEAST_STEPS:
         left = seconds - LEAST_STEPS * fitting
-        evaluations = min(max(left / sampling, LEAST_SAMPLING), 1.0)
+        share = min(max(left / sampling, LEAST_SAMPLING), 1.0)
     found = replace(
         settings,
         steps_per_interval=_share(settings.steps_per_interval, steps),
         detail_steps_per_interval=_share(settings.detail_steps_per_interval, steps),
-        sampling_steps=_share(settings.sampling_steps, evaluations),
-        detail_sampling_steps=_share(settings.detail_sampling_steps, evaluations),
+        sampling_steps=_share(settings.sampling_steps, share),
+        detail_sampling_steps=_share(settings.detail_sampling_steps, share),
     )
     expected = _fitting_seconds(found, speeds) + _sampling_seconds(found, speeds) * takes
     return Budget(found, expected + voting)
@@ -75,6 +76,18 @@ def batches(settings: Settings, level: int) -> int:
     """Batches that one step of each of a level's intervals takes, together."""
     count = at_level(settings, level).intervals
     return sum(at_interval(settings, level, i).batch for i in range(count)) // settings.batch
+
+
+def evaluations(settings: Settings, level: int) -> int:
+    """Denoiser evaluations that a sample takes at a level, as far as there are timesteps."""
+    own = at_level(settings, level)
+    again = settings.resamplings if level == 0 and _is_laid_out(settings) else 0
+    return own.sampling_steps * (own.intervals + again)
+
+
+def _is_laid_out(settings: Settings) -> bool:
+    """Whether the coarsest level has an interval after its layout."""
+    return laid_out_by(intervals(settings.intervals, settings.spacing)) is not None
 
 
 def _share(number: int, share: float) -> int:
@@ -93,17 +106,13 @@ def _fitting_seconds(settings: Settings, speeds: Sequence[LevelSpeed]) -> float:
 
 def _sampling_seconds(settings: Settings, speeds: Sequence[LevelSpeed]) -> float:
     """Seconds for one sample through all intervals of all levels."""
-    own = [at_level(settings, level) for level in range(len(speeds))]
-    once = sum(
-        one.intervals * one.sampling_steps * speed.evaluation_seconds
-        for one, speed in zip(own, speeds, strict=True)
+    return sum(
+        evaluations(settings, level) * speed.evaluation_seconds
+        for level, speed in enumerate(speeds)
     )
-    # One of the coarsest size's intervals is gone through again, unless there is but one.
-    again = settings.resamplings if settings.intervals > 1 else 0
-    return once + again * settings.sampling_steps * speeds[0].evaluation_seconds
 
 
 def _voting_seconds(settings: Settings, speeds: Sequence[LevelSpeed]) -> float:
-    """Seconds for the votes on one sample's layout, unless there is but one interval."""
-    rounds = settings.settling_rounds if settings.intervals > 1 else 0
+    """Seconds for the votes on one sample's layout."""
+    rounds = settings.settling_rounds if _is_laid_out(settings) else 0
     return rounds * ROUND_WORK * speeds[0].evaluation_seconds

@@ -10,9 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from infusion_engine.cache.key import FitIdentity, SampleIdentity, Started
-from infusion_engine.diffusion.interval import Interval, intervals, sampling_timesteps
-from infusion_engine.diffusion.schedule import sigma
-from infusion_engine.diffusion.settle import SETTLED_BELOW
+from infusion_engine.diffusion.interval import (
+    Interval,
+    intervals,
+    laid_out_by,
+    sampling_timesteps,
+)
 from infusion_engine.settings import ROUND_WORK, Settings, at_interval, at_level, described
 
 FIT_SEED = 0
@@ -22,6 +25,8 @@ _SAMPLING_SETTINGS = (
     *("sampling_steps", "last_timestep", "sampler", "margin_pixels"),
     *("settling_rounds", "resamplings", "still_frames"),
 )
+_SAMPLING_RULE = 2
+"""Raised whenever the same settings would give another sample from the same fits."""
 _REPLACED = (
     *("detail_intervals", "detail_steps_per_interval", "detail_sampling_steps"),
     "layout_batches",
@@ -63,7 +68,7 @@ class Stage:
     """The level's next interval's first timestep; -1 after the level's last: its x_0 is done."""
     rounds: int
     """How often the plate's patches vote on the layout at its end."""
-    turns: int
+    repeats: int
     """How often it is gone through again after the first time."""
     fit: FitIdentity
     """The fit's name and what it stands for."""
@@ -73,7 +78,7 @@ class Stage:
     @property
     def evaluations(self) -> int:
         """How often the denoiser is asked."""
-        return len(self.timesteps) * (1 + self.turns)
+        return len(self.timesteps) * (1 + self.repeats)
 
     @property
     def work(self) -> int:
@@ -84,15 +89,14 @@ class Stage:
 def stages(named: Named, settings: Settings) -> tuple[Stage, ...]:
     """Every interval of every level with the identities of its fit and sample, in order."""
     chain: list[Stage] = []
-    laid_out = False  # whether the interval before was the last to decide on layout
     for level, top in enumerate(named.tops):
         whole = at_level(settings, level)
         spans = intervals(whole.intervals, whole.spacing, top=top)
+        laid_out = laid_out_by(spans) if level == 0 else None
         for interval, following in zip(spans, (*spans[1:], None), strict=True):
             own = at_interval(settings, level, interval.index)
             before = chain[-1] if chain else None
             then = -1 if following is None else following.high - 1
-            lays_out = _lays_out_last(level, interval, then)
             fit = _fit_identity(named, own, level, interval, before)
             chain.append(
                 Stage(
@@ -103,26 +107,22 @@ def stages(named: Named, settings: Settings) -> tuple[Stage, ...]:
                         interval, own.sampling_steps, last=own.last_timestep
                     ),
                     then=then,
-                    rounds=own.settling_rounds if lays_out else 0,
-                    turns=own.resamplings if laid_out else 0,
+                    rounds=own.settling_rounds if interval.index == laid_out else 0,
+                    repeats=own.resamplings if interval.index - 1 == laid_out else 0,
                     fit=fit,
                     sample=SampleIdentity(
                         fit=fit.key,
                         seed=named.seed,
                         take=named.take,
-                        sampler={k: described(own)[k] for k in _SAMPLING_SETTINGS},
+                        sampler={
+                            **{k: described(own)[k] for k in _SAMPLING_SETTINGS},
+                            "rule": _SAMPLING_RULE,
+                        },
                         noisier=None if before is None else before.sample.key,
                     ),
                 )
             )
-            laid_out = lays_out
     return tuple(chain)
-
-
-def _lays_out_last(level: int, interval: Interval, then: int) -> bool:
-    """Whether layout is there when this interval is done, and was not before it."""
-    began, ends = sigma(interval.high - 1), sigma(then)
-    return level == 0 and then >= 0 and ends < SETTLED_BELOW <= began
 
 
 def _fit_identity(

@@ -296,7 +296,7 @@ class Infusion:
                     scene,
                     timesteps=stage.timesteps,
                     then=stage.then,
-                    turns=stage.turns,
+                    repeats=stage.repeats,
                     sampler=self.settings.sampler,
                     source=noise,
                     on_step=lambda step: self._work.sampled(index, step),

@@ -121,6 +121,11 @@ def _check(settings: Settings) -> None:
             "than the 1000 timesteps there are.",
             remedy="Lower --set intervals or --set sampling_steps.",
         )
+    if settings.last_timestep > 10:
+        raise UsageError(
+            f"--set last_timestep={settings.last_timestep}: expected 0 to 10.",
+            remedy="The preset paper has 1, the others 0.",
+        )
     if settings.detail_intervals > 50 or settings.detail_sampling_steps > 1000:
         raise UsageError(
             f"--set detail_intervals={settings.detail_intervals}, detail_sampling_steps="

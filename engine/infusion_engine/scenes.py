@@ -31,7 +31,8 @@ class Scenes:
     range: tuple[tuple[float, ...], tuple[float, ...]]
     """Smallest and largest encoded value of each channel that is known."""
     settings: Settings
-    """The published network is told nothing but the clip and its hole, and held to nothing else."""
+    """Which network, and after how many frames what stands still is believed to. The published
+    one is told nothing but the clip and its hole, and held to nothing else."""
     _bounds: dict[int, tuple[Palette | None, Stillness]] = field(default_factory=dict)
 
     def of(self, number: int, coarse: Tensor | None) -> Scene:
@@ -43,8 +44,8 @@ class Scenes:
                 None at the coarsest level alone.
         """
         level, (rows, columns), unit = self.levels[number], self.places[number], self.units[number]
+        palette, stillness = self._bounds_of(number)  # before anything large is held
         x_0 = level.x_0 / unit
-        palette, stillness = self._bounds_of(number)
 
         def there(x: Tensor) -> Tensor:
             """What is sampled of it: a copy, so that nothing holds the rest."""

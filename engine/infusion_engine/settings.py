@@ -250,8 +250,7 @@ PRESETS: Mapping[str, Settings] = {
 
 
 ROUND_WORK = 10
-"""Evaluations of the denoiser that a round of votes takes as long as, for progress and budgets: on a
-CPU 7 and 13 were seen."""
+"""Evaluations of the denoiser that a round of votes takes as long as: 7 and 13 were seen."""
 
 
 def at_level(settings: Settings, level: int) -> Settings:

@@ -11,6 +11,7 @@ from benchmarks.attempt import FIGURES, Attempt, Contender
 from benchmarks.pace import Pace
 from benchmarks.paper_tables import Fills, contenders, jobs_of, one_network, tables, verdicts
 from benchmarks.trial import Trial
+from infusion_engine.budget import evaluations
 from infusion_engine.overrides import overridden
 from infusion_engine.settings import PRESETS, Settings
 
@@ -20,7 +21,7 @@ NUMBERS = {"steps_per_interval": "30", "sampling_steps": "7"}
 def work(settings: Settings) -> tuple[int, int]:
     """(optimiser steps, denoiser evaluations) of all intervals."""
     count = settings.intervals
-    return settings.steps_per_interval * count, settings.sampling_steps * count
+    return settings.steps_per_interval * count, evaluations(settings, 0)
 
 
 @pytest.mark.parametrize("preset", ["paper", "draft"])
@@ -44,7 +45,7 @@ def test_both_methods_are_tried_both_ways() -> None:
         *("draft, 4 intervals", "draft, one network"),
     ]
     assert found[2].settings == {"steps_per_interval": "150"}
-    assert work(overridden(PRESETS["draft"], found[3].settings)) == (600, 64)
+    assert work(overridden(PRESETS["draft"], found[3].settings)) == (600, 80)
 
 
 def fills(preset: str, name: str, samples: tuple[float, ...], averaged: float) -> Fills:

@@ -13,6 +13,8 @@ from infusion_engine.diffusion.memory import Memory, remembered
 
 VARIANCE = 0.8
 PARTS = [f.name for f in fields(Memory)]
+EACH = ("mean", "variances")
+"""Told for each channel."""
 
 
 def clip() -> tuple[Tensor, Tensor]:
@@ -33,11 +35,12 @@ def blink(frames: int, size: float) -> Tensor:
 
 
 def test_mean_and_variance_are_those_of_the_frames_that_see_a_pixel() -> None:
-    """The variance is unbiased, so it takes two frames, and is told for all channels together."""
+    """The variance is unbiased, so it takes two frames, and is told channel by channel and for all."""
     x, seen = clip()
     found = remembered(x, seen, variance=VARIANCE)
     assert found.mean.shape == (2, 3, 1, 6, 8)
-    assert {getattr(found, part).shape for part in PARTS[1:]} == {(2, 1, 1, 6, 8)}
+    assert {getattr(found, part).shape for part in PARTS if part not in EACH} == {(2, 1, 1, 6, 8)}
+    assert {getattr(found, part).shape for part in EACH} == {(2, 3, 1, 6, 8)}
     for i, row, column in ((i, y, x) for i in range(2) for y in range(6) for x in range(8)):
         values = x[i, :, seen[i, 0, :, row, column].bool(), row, column]  # (3, n)
         count = values.shape[1]

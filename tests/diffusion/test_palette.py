@@ -201,7 +201,7 @@ def test_what_was_seen_to_stand_still_is_let_be() -> None:
         highest=(1.0,) * 3,
         hint=bare(level.x_0[None]),
         palette=palette(level),
-        stillness=Stillness(zero.repeat(3, 1, 1, 1), zero, still, zero),
+        stillness=Stillness(zero.repeat(3, 1, 1, 1), zero.repeat(3, 1, 1, 1), still, zero),
     )
     grey = torch.zeros_like(level.x_0)
     moved = (scene.clipped(grey, 0) - grey).abs().amax((0, 1, 2))  # (W,)

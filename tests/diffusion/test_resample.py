@@ -52,7 +52,7 @@ def carried(turns: int, scene: Scene) -> tuple[Tensor, Tensor, list[int]]:
         scene,
         timesteps=TIMESTEPS,
         then=THEN,
-        turns=turns,
+        repeats=turns,
         sampler=Sampler.ANCESTRAL,
         source=SOURCE,
         on_step=told.append,

@@ -108,6 +108,31 @@ def test_nothing_is_held_without_frames() -> None:
     assert float(found.known[..., WALL].mean()) > 0.9
 
 
+@pytest.mark.parametrize("frames", [1, 3, 24])
+def test_what_was_hardly_seen_is_not_frozen(frames: int) -> None:
+    """One look at water has no variance, and says nothing of how still it is."""
+    level, _ = shot()
+    hole = torch.ones_like(level.hole)
+    hole[:, 5:8] = 0.0  # three frames
+    found = stillness_of(replace(level, hole=hole), 1.0, frames=frames)
+    assert torch.equal(found.held(wild()), wild())
+
+
+def test_each_channel_keeps_its_own_grain() -> None:
+    """Blue is the noisiest of most cameras, and keeps what it has."""
+    level, _ = shot()
+    draw = torch.Generator().manual_seed(4)
+    sizes = torch.tensor([0.005, 0.01, 0.04])[:, None, None, None]
+    grain = sizes * torch.randn(level.x_0.shape, generator=draw)
+    truth = level.x_0 + grain * (1.0 - level.hole)
+    found = stillness_of(replace(level, x_0=truth), 1.0, frames=24)
+    mean = found.mean[..., WALL]
+    asked = mean + (sizes * torch.randn(level.x_0.shape, generator=draw))[..., WALL]
+    other = torch.cat([asked, torch.zeros(3, FRAMES, HEIGHT, WIDTH - 16)], 3)
+    kept = (found.held(other)[..., WALL] - mean).square().mean((1, 2, 3))
+    assert torch.allclose(kept, (asked - mean).square().mean((1, 2, 3)), rtol=0.03)
+
+
 def test_a_part_is_the_same_part() -> None:
     """And holds nothing of the rest."""
     level, _ = shot(grain=0.02)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -26,6 +27,9 @@ _SHARED_NATS = 11.0
 
 What is less noisy still belongs to the last: little is left to be found there, and found soon.
 """
+
+LAID_OUT_BELOW = 1.0
+"""Noise sigma below which layout is there: x_0 is no longer a mean of many fills."""
 
 MOST_DETAIL_INTERVALS = 50
 """Timesteps that every level has at least."""
@@ -80,9 +84,9 @@ def sampling_timesteps(
     Args:
         interval: to be crossed.
         steps: at most so many.
-        last: no timestep below it is asked, in any interval.
+        last: the interval that ends at 0 asks no timestep below it.
     """
-    low = max(interval.low, last)
+    low = max(interval.low, last) if interval.low == 0 else interval.low
     high = interval.high - 1
     if high <= low:
         return (high,)
@@ -98,6 +102,17 @@ def sampling_timesteps(
     ladder = np.array([log_snr(t) for t in range(low, high + 1)])  # falls with t
     chosen = {low + int(np.argmin(np.abs(ladder - level))) for level in levels[:steps]}
     return tuple(sorted(chosen | {high}, reverse=True))
+
+
+def laid_out_by(spans: Sequence[Interval]) -> int | None:
+    """Index of the last of the coarsest level's intervals that decides on layout.
+
+    The first whose follower begins below LAID_OUT_BELOW; None where no interval follows one.
+    """
+    for before, after in pairwise(spans):
+        if sigma(after.high - 1) < LAID_OUT_BELOW:
+            return before.index
+    return None
 
 
 def top_timestep(spread: float) -> int:

@@ -33,10 +33,15 @@ class Memory:
     """(B, 1, 1, H, W) in [0, 1], how far the mean alone says what the pixel looks like."""
     count: Tensor
     """(B, 1, 1, H, W), how many frames see the pixel."""
-    variance: Tensor
-    """(B, 1, 1, H, W), unbiased variance over time, mean of the channels; 0 where unknown."""
+    variances: Tensor
+    """(B, 3, 1, H, W), unbiased variance over time of each channel; 0 where unknown."""
     known: Tensor
     """(B, 1, 1, H, W), how far the variance can be relied on, in [0, 1)."""
+
+    @property
+    def variance(self) -> Tensor:
+        """(B, 1, 1, H, W), unbiased variance over time, mean of the channels; 0 where unknown."""
+        return self.variances.mean(1, keepdim=True)
 
 
 def remembered(x: Tensor, seen: Tensor, *, variance: float) -> Memory:
@@ -55,7 +60,8 @@ def remembered(x: Tensor, seen: Tensor, *, variance: float) -> Memory:
     count = seen.sum(2, keepdim=True)  # (B, 1, 1, H, W)
     clean = torch.where(seen > 0.0, x, 0.0)
     mean = clean.sum(2, keepdim=True) / count.clamp(min=1.0)
-    squares = ((clean - mean) * seen).square().sum(2, keepdim=True).mean(1, keepdim=True)
+    each = ((clean - mean) * seen).square().sum(2, keepdim=True)  # (B, 3, 1, H, W)
+    squares = each.mean(1, keepdim=True)
     freedom = (count - 1.0).clamp(min=0.0)
     near = _around(freedom)
     share = _around(squares) / near.clamp(min=1.0) / max(variance, 1e-12)
@@ -66,7 +72,7 @@ def remembered(x: Tensor, seen: Tensor, *, variance: float) -> Memory:
         weight=weight,
         still=weight / (1.0 + (share / _HALF_STILL).square()),
         count=count,
-        variance=squares / freedom.clamp(min=1.0),
+        variances=each / freedom.clamp(min=1.0),
         known=torch.where(count >= _LEAST_FRAMES, count / (count + _HALF_TRUSTED), 0.0),
     )
 

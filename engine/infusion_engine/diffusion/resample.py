@@ -26,12 +26,12 @@ def resampled_interval(
     *,
     timesteps: tuple[int, ...],
     then: int,
-    turns: int,
+    repeats: int,
     sampler: Sampler,
     source: NoiseSource,
     on_step: Callable[[int], None],
 ) -> tuple[Tensor, Tensor]:
-    """Carry x_t through an interval once, and then as often as `turns` says again.
+    """Carry x_t through an interval once, and then as often as `repeats` says again.
 
     Args:
         denoiser: the interval's model.
@@ -39,7 +39,7 @@ def resampled_interval(
         scene: the clip, its hole and its range.
         timesteps: where the denoiser is evaluated in each turn.
         then: the next interval's first timestep.
-        turns: how often the interval is gone through after the first time; 0 for not at all.
+        repeats: how often the interval is gone through after the first time; 0 for not at all.
         sampler: ancestral (DDPM), deterministic (DDIM) or multistep steps.
         source: the sample's noise; each turn has its own.
         on_step: called with the number of steps done, over all turns.
@@ -47,10 +47,11 @@ def resampled_interval(
     Returns:
         (x at `then`, last predicted and reprojected x_0), each (3, T, H, W).
     """
-    x_0 = x_t
-    for turn in range(turns + 1):
+    x_0: Tensor | None = None
+    for turn in range(repeats + 1):
         own = replace(source, turn=turn)
         if turn > 0:
+            x_0 = None  # not to be held while the next is made
             x_t = noised_back(x_t, scene, own, then, timesteps[0])
         x_t, x_0 = sample_interval(
             denoiser,
@@ -62,6 +63,8 @@ def resampled_interval(
             source=own,
             on_step=_after(turn * len(timesteps), on_step),
         )
+    if x_0 is None:
+        raise ValueError(f"an interval cannot be repeated {repeats} times")
     return x_t, x_0
 
 

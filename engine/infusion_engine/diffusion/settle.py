@@ -17,8 +17,6 @@ from torch.nn import functional as F
 
 from infusion_engine.diffusion.patches import Found, Patches, Volume, touched
 
-SETTLED_BELOW = 1.0
-"""Noise sigma below which layout is there: x_0 is no longer a mean of many fills."""
 _BLUR = 2.5
 """Deviation, in pixels, of the smoothing of what the votes change."""
 

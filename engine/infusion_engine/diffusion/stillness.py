@@ -2,7 +2,7 @@
 
 A fit of minutes is a few percent off even where nothing ever changes. But how such a place looks
 and how far it strays from that is known to the last digit, and a fill that keeps to it cannot
-drift, shimmer or carry a shadow of the matte. Of what moves other frames say little, and their
+drift, nor shimmer by more than the plate does. Of what moves other frames say little, and their
 hold fades.
 """
 
@@ -19,6 +19,8 @@ from infusion_engine.diffusion.pyramid import PyramidLevel
 _SHARE = 0.01
 """Variance over time, as a part of the plate's, at which a place is half believed to stand still:
 that of grain is far less, and that of the faintest smoke is more."""
+_LEAST_FRAMES = 4.0
+"""Fewer say nothing of how still a place is: whatever one frame sees has no variance at all."""
 _DEVIATIONS = 3.0
 """How far a still place may stray from its mean, in its own deviations over time: grain does."""
 
@@ -33,7 +35,7 @@ class Stillness:
     mean: Tensor
     """(3, 1, H, W), what it looks like."""
     deviation: Tensor
-    """(1, 1, H, W), from that over time, about it."""
+    """(3, 1, H, W), from that over time, of each channel."""
     known: Tensor
     """(1, 1, H, W) in [0, 1], how far that says more of the place than the rest of the plate."""
     weight: Tensor
@@ -66,10 +68,11 @@ def stillness_of(level: PyramidLevel, unit: float, *, frames: int) -> Stillness:
     """
     variance = _variance(level)
     found = remembered(level.x_0[None], (1.0 - level.hole)[None], variance=variance)
-    seen = (found.count / frames).clamp(max=1.0).square() if frames else 0.0 * found.count
+    seen = (found.count / max(frames, 1)).clamp(max=1.0).square()
+    seen = torch.where((found.count >= _LEAST_FRAMES) & (frames > 0), seen, 0.0)
     return Stillness(
         mean=found.mean[0] / unit,
-        deviation=found.variance[0].sqrt() / unit,
+        deviation=found.variances[0].sqrt() / unit,
         known=found.still[0],
         # By the pixel alone: a wall stands still to its very edge, whatever is beside it.
         weight=(seen / (1.0 + (found.variance / (_SHARE * max(variance, 1e-12))).square()))[0],
