@@ -35,7 +35,7 @@ def blink(frames: int, size: float) -> Tensor:
 
 
 def test_mean_and_variance_are_those_of_the_frames_that_see_a_pixel() -> None:
-    """The variance is unbiased, so it takes two frames, and is told channel by channel and for all."""
+    """The variance is unbiased, so it takes two frames; told for each channel and for all."""
     x, seen = clip()
     found = remembered(x, seen, variance=VARIANCE)
     assert found.mean.shape == (2, 3, 1, 6, 8)
