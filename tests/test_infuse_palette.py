@@ -90,3 +90,20 @@ def test_the_published_method_knows_no_palette(
     for scene in scenes(tmp_path, PAPER, monkeypatch):
         assert scene.palette is None
         assert scene.stillness is None
+
+
+def test_a_wall_comes_back_as_it_was_if_frames_enough_saw_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At every level, whatever the fit says; with 0 the fit has the last word."""
+    held = scenes(tmp_path / "held", replace(TINY, still_frames=4), monkeypatch)
+    free = scenes(tmp_path / "free", replace(TINY, still_frames=0), monkeypatch)
+    for one, other in zip(held, free, strict=True):
+        wrong = torch.full_like(one.x_0, 0.3)
+        assert one.stillness is not None
+        assert other.stillness is not None
+        mean = one.stillness.mean.expand_as(wrong)
+        # What is left is the grain, of which three deviations are let be.
+        assert float((one.clipped(wrong, 500) - mean).abs().mean()) < 0.4 * float(
+            (other.clipped(wrong, 500) - mean).abs().mean()
+        )
