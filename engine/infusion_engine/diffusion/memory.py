@@ -33,15 +33,12 @@ class Memory:
     """(B, 1, 1, H, W) in [0, 1], how far the mean alone says what the pixel looks like."""
     count: Tensor
     """(B, 1, 1, H, W), how many frames see the pixel."""
+    variance: Tensor
+    """(B, 1, 1, H, W), unbiased variance over time, mean of the channels; 0 where unknown."""
     variances: Tensor
     """(B, 3, 1, H, W), unbiased variance over time of each channel; 0 where unknown."""
     known: Tensor
     """(B, 1, 1, H, W), how far the variance can be relied on, in [0, 1)."""
-
-    @property
-    def variance(self) -> Tensor:
-        """(B, 1, 1, H, W), unbiased variance over time, mean of the channels; 0 where unknown."""
-        return self.variances.mean(1, keepdim=True)
 
 
 def remembered(x: Tensor, seen: Tensor, *, variance: float) -> Memory:
@@ -72,6 +69,7 @@ def remembered(x: Tensor, seen: Tensor, *, variance: float) -> Memory:
         weight=weight,
         still=weight / (1.0 + (share / _HALF_STILL).square()),
         count=count,
+        variance=squares / freedom.clamp(min=1.0),
         variances=each / freedom.clamp(min=1.0),
         known=torch.where(count >= _LEAST_FRAMES, count / (count + _HALF_TRUSTED), 0.0),
     )
