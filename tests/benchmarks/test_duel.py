@@ -57,8 +57,8 @@ def test_with_time_enough_all_three_are_run() -> None:
     assert [a.contender for a in found] == ["paper", "standard", "standard"]
     paper, tenth, whole = (dict(a.settings) for a in found)
     assert paper == {"steps_per_interval": "2000"}
-    # 40 s, of which 8 go around and 4 x 24 x 0.005 into sampling: 31.5 s for four intervals.
-    assert tenth == {"steps_per_interval": "394", "sampling_steps": "24"}
+    # 40 s, of which 8 go around and 5 x 24 x 0.005 into sampling: 31.4 s for four intervals.
+    assert tenth == {"steps_per_interval": "392", "sampling_steps": "24"}
     assert whole == {"steps_per_interval": "4000"}
     assert allowance.left_out == []
 
