@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from infusion_engine.diffusion.hint import Hint, bare
-from infusion_engine.diffusion.resample import noised_back, resampled_interval
+from infusion_engine.diffusion.resample import noise_back, resampled_interval
 from infusion_engine.diffusion.sample import NoiseSource, Scene, sample_interval
 from infusion_engine.diffusion.schedule import alpha_bar
 from infusion_engine.settings import Sampler
@@ -113,11 +113,23 @@ def test_what_is_known_comes_back() -> None:
 
 def test_noising_back_keeps_so_much_and_adds_so_much() -> None:
     """q(x_t | x_s): the signal's share, and noise for the rest of the variance."""
-    scene, x_s = open_scene(), torch.full(SHAPE, 2.0)
-    x_t = noised_back(x_s, scene, SOURCE, 50, 200)
+    scene, x_t = open_scene(), torch.full(SHAPE, 2.0)
+    noise_back(x_t, scene, SOURCE, 50, 200)
     kept = alpha_bar(200) / alpha_bar(50)
     error = ((1.0 - kept) / COUNT) ** 0.5
     assert float(x_t.mean()) == pytest.approx(2.0 * math.sqrt(kept), abs=4 * error)
     assert float(x_t.var()) == pytest.approx(1.0 - kept, rel=4 * (2 / COUNT) ** 0.5)
-    clean = noised_back(x_s, scene, SOURCE, -1, 200)
+    clean = torch.full(SHAPE, 2.0)
+    noise_back(clean, scene, SOURCE, -1, 200)
     assert float(clean.mean()) == pytest.approx(2.0 * math.sqrt(alpha_bar(200)), abs=0.05)
+
+
+def test_noise_goes_by_place_however_many_frames_are_made_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Bit by bit."""
+    whole, pieced = at(50), at(50)
+    noise_back(whole, open_scene(), SOURCE, 50, 200)
+    monkeypatch.setattr("infusion_engine.diffusion.sample._AT_ONCE", 1)
+    noise_back(pieced, open_scene(), SOURCE, 50, 200)
+    assert torch.equal(whole, pieced)

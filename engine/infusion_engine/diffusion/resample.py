@@ -14,7 +14,7 @@ from dataclasses import replace
 from torch import Tensor
 
 from infusion_engine.diffusion.denoise import Denoiser
-from infusion_engine.diffusion.sample import NoiseSource, Scene, sample_interval
+from infusion_engine.diffusion.sample import NoiseSource, Scene, pieces, sample_interval
 from infusion_engine.diffusion.schedule import alpha_bar
 from infusion_engine.settings import Sampler
 
@@ -52,7 +52,7 @@ def resampled_interval(
         own = replace(source, turn=turn)
         if turn > 0:
             x_0 = None  # not to be held while the next is made
-            x_t = noised_back(x_t, scene, own, then, timesteps[0])
+            noise_back(x_t, scene, own, then, timesteps[0])
         x_t, x_0 = sample_interval(
             denoiser,
             x_t,
@@ -68,15 +68,17 @@ def resampled_interval(
     return x_t, x_0
 
 
-def noised_back(x_s: Tensor, scene: Scene, source: NoiseSource, s: int, t: int) -> Tensor:
-    """A sample at timestep s as it may have looked at the noisier t: q(x_t | x_s).
+def noise_back(x: Tensor, scene: Scene, source: NoiseSource, s: int, t: int) -> None:
+    """Turn a sample at timestep s into what it may have been at the noisier t: q(x_t | x_s).
 
     A Gaussian of mean sqrt(alpha-bar_t / alpha-bar_s) x_s and variance 1 - alpha-bar_t /
-    alpha-bar_s (RePaint, equation 1, over any stride); all (3, T, H, W).
+    alpha-bar_s (RePaint, equation 1, over any stride). In place and some frames at a time, as a
+    large clip is held as few times as can be; x is (3, T, H, W).
     """
     kept = alpha_bar(t) / alpha_bar(s)
-    noise = source.at(t, x_s, scene.corner)
-    return math.sqrt(kept) * x_s + math.sqrt(1.0 - kept) * noise
+    for frames in pieces(x):
+        noise = source.at(t, x[:, frames], scene.corner, first=frames.start)
+        x[:, frames] = math.sqrt(kept) * x[:, frames] + math.sqrt(1.0 - kept) * noise
 
 
 def _after(done: int, on_step: Callable[[int], None]) -> Callable[[int], None]:

@@ -144,7 +144,7 @@ def sample_interval(
         when = torch.tensor([t], device=x_t.device)
         x_0 = denoiser(x_t[None], scene.x_0[None], scene.hole[None], scene.hint, when)[0].float()
         move = _Move.between(t, s, sampler, before=None if before is None else before[0])
-        for frames in _pieces(x_t):
+        for frames in pieces(x_t):
             known = scene.x_0[:, frames]
             x_0[:, frames] = torch.where(
                 scene.hole[:, frames] > 0.0, scene.clipped(x_0[:, frames], t), known
@@ -182,7 +182,7 @@ class _Move:
         return x_s + self.step.deviation * noise() if self.step.deviation > 0.0 else x_s
 
 
-def _pieces(x: Tensor) -> Iterator[slice]:
+def pieces(x: Tensor) -> Iterator[slice]:
     """Frames of (C, T, H, W), so many at once that what is made of them on the way is small."""
     at_once = max(1, _AT_ONCE // x[:, 0].numel())
     for first in range(0, x.shape[1], at_once):
