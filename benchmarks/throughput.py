@@ -31,6 +31,8 @@ from infusion_engine.settings import PRESETS, Precision
 
 NAMES = ("draft", "standard", "paper")
 PROFILED = ("draft", "standard")
+PRODUCTS = (Precision.FP32, Precision.BF16)
+"""What a preset may be computed in, and so what peaks are wanted of."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ def timed(benches: dict[str, Workbench], scale: Scale, device: torch.device) -> 
             taken[name, "network"].append(bench.network_seconds(scale.steps))
         for name, bench in benches.items():
             taken[name, "evaluation"].append(bench.evaluation_seconds(scale.evaluations))
-        for precision in Precision:
+        for precision in PRODUCTS:
             seconds = product_seconds(scale.product, precision, device)
             taken[precision.value, "product"].append(seconds)
     return taken
@@ -111,7 +113,7 @@ def result(device: torch.device, scale: Scale, *, profiled: bool) -> dict[str, A
     peaks = {
         precision.value: product_flops(scale.product)
         / statistics.median(taken[precision.value, "product"])
-        for precision in Precision
+        for precision in PRODUCTS
     }
     found: dict[str, Any] = {
         "claim": "A share of the device's own peak, in the same run and the same precision.",

@@ -10,6 +10,7 @@ import torch
 
 from benchmarks.flops import counted
 from benchmarks.waves import settle, waves
+from infusion_engine.arithmetic import chosen
 from infusion_engine.diffusion.denoise import Model, build, initialise, precise
 from infusion_engine.diffusion.hint import Hint, bare
 from infusion_engine.diffusion.interval import Interval, intervals
@@ -32,6 +33,7 @@ class Workbench:
     def __init__(
         self, settings: Settings, size: tuple[int, int, int], device: torch.device
     ) -> None:
+        settings = chosen(settings, device)
         self.settings, self.device = settings, device
         self.ground: Ground = lay_ground(waves(size, device), 0, settings)
         self.model: Model = build(settings.network, channels=settings.channels).to(device)

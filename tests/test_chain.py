@@ -13,7 +13,8 @@ from infusion_engine.cache.key import Started
 from infusion_engine.chain import Named, Stage, stages
 from infusion_engine.diffusion.schedule import T, sigma
 from infusion_engine.overrides import overridden
-from infusion_engine.settings import PRESETS, Optimiser, Settings, Spacing
+from infusion_engine.settings import Optimiser, Precision, Settings, Spacing
+from tests.decided import PRESETS
 
 DRAFT = PRESETS["draft"]
 ADAM = replace(DRAFT, optimiser=Optimiser.ADAM)
@@ -52,7 +53,7 @@ CHANGES: Mapping[str, str] = {
     "context_pixels": "33",
     "margin_pixels": "17",
     "working_size": "320x240",
-    "precision": "fp32",
+    "precision": "bf16",
 }
 ONLY_SAMPLING = {
     *("sampling_steps", "sampler", "margin_pixels", "detail_sampling_steps"),
@@ -277,3 +278,11 @@ def test_the_budget_counts_the_chain_s_evaluations(spacing: Spacing, count: int)
         found = sum(stage.evaluations for stage in taken if stage.level == level)
         counted = evaluations(settings, level)
         assert counted * 0.9 <= found <= counted
+
+
+@pytest.mark.parametrize("preset", ["draft", "standard"])
+def test_nothing_is_named_before_its_arithmetic_is_chosen(preset: str) -> None:
+    """Two machines' fits must not have one name where one is of bfloat16."""
+    open_yet = replace(PRESETS[preset], precision=Precision.AUTO)
+    with pytest.raises(ValueError, match="arithmetic"):
+        chain(open_yet)

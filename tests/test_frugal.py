@@ -13,7 +13,8 @@ from infusion_engine.diffusion.hint import Hint, bare
 from infusion_engine.diffusion.residual import ResidualDenoiser
 from infusion_engine.frugal import Frugal
 from infusion_engine.progress import Report
-from infusion_engine.settings import PRESETS, Network
+from infusion_engine.settings import Network
+from tests.decided import PRESETS
 
 SETTINGS = replace(PRESETS["draft"], channels=4)
 SHAPE = (24, 96, 300)

@@ -27,7 +27,13 @@ from infusion_engine.training.window import Window, draw_window
 from infusion_node.wire.events import Event, Progress, Waiting, Warned
 from infusion_node.wire.job import RenderJob
 
-SMALL = {"channels": "4", "coarsest_hole_pixels": "5", "crop_pixels": "16", "window_frames": "3"}
+SMALL = {
+    "channels": "4",
+    "coarsest_hole_pixels": "5",
+    "crop_pixels": "16",
+    "window_frames": "3",
+    "precision": "fp32",
+}
 AMPLE = 100_000.0
 """Minutes in which ten times the preset's steps are done."""
 SCARCE = 0.1

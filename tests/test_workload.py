@@ -9,8 +9,8 @@ from infusion_engine.chain import Named, Stage, stages
 from infusion_engine.diffusion.pyramid import PyramidLevel, coarser
 from infusion_engine.diffusion.schedule import T
 from infusion_engine.progress import Report
-from infusion_engine.settings import PRESETS
 from infusion_engine.workload import Workload
+from tests.decided import PRESETS
 
 HOLE = torch.zeros(1, 3, 16, 16)
 HOLE[..., 5:11, 5:11] = 1.0

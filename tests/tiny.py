@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from infusion_engine.settings import PRESETS
+from infusion_engine.settings import PRESETS, Precision
 
 TINY = replace(
     PRESETS["draft"],
@@ -18,5 +18,6 @@ TINY = replace(
     detail_intervals=2,
     detail_steps_per_interval=2,
     detail_sampling_steps=2,
+    precision=Precision.FP32,
 )
 """Two levels of two intervals each, for a hole of 6 x 6 pixels."""

@@ -16,7 +16,14 @@ from infusion_engine.diffusion.interval import (
     laid_out_by,
     sampling_timesteps,
 )
-from infusion_engine.settings import ROUND_WORK, Settings, at_interval, at_level, described
+from infusion_engine.settings import (
+    ROUND_WORK,
+    Precision,
+    Settings,
+    at_interval,
+    at_level,
+    described,
+)
 
 FIT_SEED = 0
 """Fits do not depend on the job's seed: another seed is another sample from the same fits."""
@@ -128,7 +135,13 @@ def stages(named: Named, settings: Settings) -> tuple[Stage, ...]:
 def _fit_identity(
     named: Named, own: Settings, level: int, interval: Interval, before: Stage | None
 ) -> FitIdentity:
-    """The name of one fit, which goes on from the one before."""
+    """The name of one fit, which goes on from the one before.
+
+    Raises:
+        ValueError: arithmetic was left to the device: a name says what is done.
+    """
+    if own.precision is Precision.AUTO:
+        raise ValueError("arithmetic is chosen before a fit is named")
     numbers = described(own)
     for name in (*_SAMPLING_SETTINGS, *_REPLACED, "coarsest_hole_pixels"):
         del numbers[name]

@@ -5,12 +5,13 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from infusion_engine.arithmetic import chosen
 from infusion_engine.cache.key import ClipDigest
 from infusion_engine.cache.store import Store
 from infusion_engine.device import choose_device, device_errors
@@ -144,6 +145,9 @@ def _fill(
     """The filled clip of every take, from the cache as far as it goes."""
     torch.set_num_threads(plan.threads)
     device = choose_device(plan.job.device)
+    if (settings := chosen(plan.settings, device)) != plan.settings:
+        plan = replace(plan, settings=settings)
+        _tell_resolved(plan, report, onlooker)
     onlooker.machine(made_with(device, plan.threads))
     layout = lay_out(found.hole, found.hole_pixels, plan.shot.canvas, plan.settings)
     region = layout.finest
@@ -177,7 +181,7 @@ def _fill(
         if plan.job.minutes is not None:
             plan, key = budgeted(plan, source, store, report)
             keys[key] = None
-            report.emit(Resolved(plan.described()))
+            _tell_resolved(plan, report, onlooker)
         infusion = Infusion(
             source,
             plan.settings,
@@ -206,6 +210,12 @@ def _fill(
             infusion.begin(take.seed, number=take.number, count=count)
             filled.append(Filled(infusion.run(), region, encoding))
         return tuple(filled)
+
+
+def _tell_resolved(plan: Plan, report: Report, onlooker: Onlooker) -> None:
+    """Tell everybody what was decided since the plan was last told."""
+    report.emit(Resolved(plan.described()))
+    onlooker.resolved(plan.described())
 
 
 def _decoded(frame: np.ndarray, region: Region, encoding: Encoding) -> np.ndarray:

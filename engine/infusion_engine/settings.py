@@ -79,6 +79,8 @@ class Area(str, Enum):
 class Precision(str, Enum):
     """Arithmetic of the network's convolutions; weights are kept in float32."""
 
+    AUTO = "auto"
+    """bf16 where the device computes with it, fp32 where it would have to be imitated."""
     FP32 = "fp32"
     BF16 = "bf16"
 
@@ -212,7 +214,7 @@ PRESETS: Mapping[str, Settings] = {
         context_pixels=128,
         margin_pixels=48,
         working_size=(1920, 1080),
-        precision=Precision.BF16,
+        precision=Precision.AUTO,
     ),
     # A small shot on two CPU cores in minutes.
     "draft": Settings(
@@ -244,7 +246,7 @@ PRESETS: Mapping[str, Settings] = {
         context_pixels=96,
         margin_pixels=24,
         working_size=(1920, 1080),
-        precision=Precision.BF16,
+        precision=Precision.AUTO,
     ),
 }
 

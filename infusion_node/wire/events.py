@@ -38,7 +38,8 @@ class Started(Event):
 class Resolved(Event):
     """The job is understood and can be done; sent before any work.
 
-    Sent once more when `minutes` has become numbers of steps.
+    Sent once more when the device has decided what was left to it, and when `minutes` has become
+    numbers of steps.
     """
 
     type: ClassVar[str] = "resolved"

@@ -8,10 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
+from benchmarks import suite
 from benchmarks.claim import exit_code
 from benchmarks.proof import Asked, Proof
 from benchmarks.suite import PARTS, PICTURES, proved
+from infusion_engine.arithmetic import has_bfloat16
+
+CPU = torch.device("cpu")
 
 
 def told(asked: Asked, name: str = "suite") -> dict[str, Any]:
@@ -52,6 +57,7 @@ def test_a_failing_part_is_told_and_the_next_one_runs(
     assert told(asked, "parity")["holds"] is True
 
 
+@pytest.mark.skipif(not has_bfloat16(CPU), reason="this processor has no bfloat16 of its own")
 def test_precisions_are_compared(asked: Asked, tmp_path: Path) -> None:
     """The self-test holds on this machine, and says so in its file."""
     proved(Proof(only(asked, "parity"), tmp_path))
@@ -59,6 +65,20 @@ def test_precisions_are_compared(asked: Asked, tmp_path: Path) -> None:
     found = told(asked, "parity")
     assert found["holds"] is True
     assert 0.0 < found["presets"]["draft"]["predictions_apart"] < 0.05
+
+
+def test_without_bfloat16_there_is_nothing_to_compare(
+    asked: Asked, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The part is left out, and the file says why."""
+    monkeypatch.setattr(suite, "has_bfloat16", lambda _device: False)
+
+    proved(Proof(only(asked, "parity"), tmp_path))
+
+    assert told(asked)["left_out"] == [
+        {"what": "parity", "why": "the device has no bfloat16 of its own"}
+    ]
+    assert told(asked)["parts"] == {}
 
 
 def test_a_self_test_that_does_not_hold_is_not_hidden(

@@ -16,6 +16,7 @@ from infusion_engine.cli.terminal import (
     JsonLines,
     LiveBar,
     PlainLines,
+    Sentences,
     duration,
     sentence,
     stdout_sink,
@@ -84,6 +85,19 @@ def test_a_plan_as_an_overview() -> None:
     ]
     takes = {**plan, "method": {"preset": "draft", "seed": 3, "takes": 4}}
     assert sentence(Resolved(takes)).splitlines()[1] == "Method  draft, seed 3, 4 takes"
+
+
+def test_a_plan_that_reads_the_same_is_told_once() -> None:
+    """When more of it is decided than a person is told of; a budget is told."""
+    told = Sentences()
+    plan = {"method": {"preset": "draft", "seed": 3, "precision": "auto"}}
+    decided = {"method": {**plan["method"], "precision": "fp32"}}
+    budget = {"method": {**decided["method"], "minutes": 2.0, "expected_seconds": 100.0}}
+
+    assert "draft" in told.next(Resolved(plan))
+    assert told.next(Resolved(decided)) == ""
+    assert "Budget" in told.next(Resolved(budget))
+    assert told.next(Frame(1, "a.exr")) == "Wrote a.exr"
 
 
 def test_a_budget_as_an_overview() -> None:

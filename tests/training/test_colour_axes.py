@@ -16,10 +16,10 @@ from infusion_engine.diffusion.interval import Interval
 from infusion_engine.diffusion.pyramid import PyramidLevel
 from infusion_engine.diffusion.residual import Gauge, ResidualDenoiser
 from infusion_engine.diffusion.schedule import alpha_bar
-from infusion_engine.settings import PRESETS
 from infusion_engine.training.fit import fit_interval
 from infusion_engine.training.gauge import measured, principal
 from infusion_engine.training.ground import lay_ground
+from tests.decided import PRESETS
 
 SHAPE = (4, 48, 48)
 DRAFT = replace(PRESETS["draft"], window_frames=3, crop_pixels=32)

@@ -19,7 +19,7 @@ from infusion_engine.diffusion.pyramid import PyramidLevel
 from infusion_engine.diffusion.residual import Convolution, Gauge, ResidualDenoiser, plain_gauge
 from infusion_engine.diffusion.unet import PublishedUNet
 from infusion_engine.errors import FitError
-from infusion_engine.settings import PRESETS, Optimiser, Precision, Schedule, Settings
+from infusion_engine.settings import Optimiser, Precision, Schedule, Settings
 from infusion_engine.training.fit import (
     FitState,
     fit_interval,
@@ -30,6 +30,7 @@ from infusion_engine.training.fit import (
 from infusion_engine.training.gauge import measured
 from infusion_engine.training.ground import Ground, lay_ground
 from infusion_engine.training.window import draw_window
+from tests.decided import PRESETS
 
 SHAPE = (4, 32, 32)
 PAPER = replace(PRESETS["paper"], channels=4, window_frames=3, steps_per_interval=4)
@@ -44,9 +45,7 @@ def ignore(step: int, loss: float) -> None:
 
 def matte() -> Tensor:
     """(1, T, H, W): a block."""
-    hole = torch.zeros(1, *SHAPE)
-    hole[:, :, 5:23, 3:22] = 1.0
-    return hole
+    return torch.nn.functional.pad(torch.ones(1, SHAPE[0], 18, 19), (3, 10, 5, 9))
 
 
 def clip() -> Tensor:

@@ -15,10 +15,10 @@ from infusion_engine.diffusion.interval import Interval
 from infusion_engine.diffusion.pyramid import PyramidLevel
 from infusion_engine.diffusion.residual import LEAST_SPREAD, Gauge, ResidualDenoiser
 from infusion_engine.diffusion.schedule import T
-from infusion_engine.settings import PRESETS
 from infusion_engine.training.gauge import _explained, measured
 from infusion_engine.training.ground import Ground, lay_ground
 from infusion_engine.training.window import Window, draw_window
+from tests.decided import PRESETS
 
 SHAPE = (4, 48, 48)
 DRAFT = replace(PRESETS["draft"], window_frames=3, crop_pixels=32)

@@ -12,9 +12,10 @@ from torch import Tensor
 from infusion_engine.diffusion.interval import PUBLISHED_LAST_TIMESTEP, top_timestep
 from infusion_engine.diffusion.pyramid import PyramidLevel, doubled, halved
 from infusion_engine.diffusion.schedule import sigma
-from infusion_engine.settings import PRESETS, Settings
+from infusion_engine.settings import Settings
 from infusion_engine.training.ground import DETAIL_SPREAD, Ground, lay_ground
 from infusion_engine.training.rough import roughly_filled
+from tests.decided import PRESETS
 
 SHAPE = (6, 32, 48)
 PAPER, DRAFT = PRESETS["paper"], PRESETS["draft"]

@@ -15,10 +15,11 @@ from infusion_engine.diffusion.pyramid import PyramidLevel
 from infusion_engine.diffusion.residual import Gauge, ResidualDenoiser
 from infusion_engine.diffusion.schedule import alpha_bar
 from infusion_engine.diffusion.unet import PublishedUNet
-from infusion_engine.settings import PRESETS, Network, Settings
+from infusion_engine.settings import Network, Settings
 from infusion_engine.training.fit import window_loss
 from infusion_engine.training.ground import lay_ground
 from infusion_engine.training.window import Window, draw_window
+from tests.decided import PRESETS
 
 SHAPE = (4, 48, 48)
 SPREAD = 0.3

@@ -11,8 +11,9 @@ from torch import Tensor
 
 from infusion_engine.diffusion.denoise import Model, build, initialise
 from infusion_engine.diffusion.residual import Convolution
-from infusion_engine.settings import PRESETS, Optimiser, Schedule, Settings
+from infusion_engine.settings import Optimiser, Schedule, Settings
 from infusion_engine.training.optimise import Optimisers
+from tests.decided import PRESETS
 
 PAPER = replace(PRESETS["paper"], channels=4)
 MUON = replace(PRESETS["draft"], channels=8)

@@ -16,9 +16,10 @@ from infusion_engine.diffusion.interval import Interval, intervals
 from infusion_engine.diffusion.memory import remembered
 from infusion_engine.diffusion.pyramid import PyramidLevel, coarser
 from infusion_engine.diffusion.schedule import T, alpha_bar
-from infusion_engine.settings import PRESETS, Objective, Settings, Spacing
+from infusion_engine.settings import Objective, Settings, Spacing
 from infusion_engine.training.ground import Ground, lay_ground
 from infusion_engine.training.window import Window, draw_window
+from tests.decided import PRESETS
 
 SPAN = Interval(index=10, low=450, high=500)
 PAPER = replace(PRESETS["paper"], window_frames=4)

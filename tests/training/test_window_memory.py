@@ -15,10 +15,11 @@ from torch import Tensor
 from infusion_engine.diffusion.hint import Hint
 from infusion_engine.diffusion.interval import Interval
 from infusion_engine.diffusion.memory import remembered
-from infusion_engine.settings import PRESETS, Network, Settings
+from infusion_engine.settings import Network, Settings
 from infusion_engine.training import window as windows
 from infusion_engine.training.ground import Ground
 from infusion_engine.training.window import Window, draw_window
+from tests.decided import PRESETS
 
 FRAMES, HEIGHT, WIDTH = SHAPE = (7, 32, 48)
 BLOBS = replace(PRESETS["paper"], network=Network.RESIDUAL, window_frames=3)

@@ -104,6 +104,7 @@ class PlainLines:
     def __init__(self, stream: TextIO | None, only: tuple[type[Event], ...] = (Event,)) -> None:
         self._stream = stream
         self._only = only
+        self._sentences = Sentences()
 
     @property
     def name(self) -> str:
@@ -112,7 +113,7 @@ class PlainLines:
 
     def write(self, event: Event, *, time: float) -> None:  # noqa: ARG002 - a log has its own time
         """Write the event's sentence, if a person would miss it."""
-        text = sentence(event)
+        text = self._sentences.next(event)
         if text and isinstance(event, self._only) and self._stream is not None:
             _write_line(self._stream, text)
 
@@ -139,6 +140,7 @@ class LiveBar:
             redirect_stdout=False,
         )
         self._task: TaskID | None = None
+        self._sentences = Sentences()
 
     def write(self, event: Event, *, time: float) -> None:  # noqa: ARG002 - the bar shows now
         """Redraw the bar, or let a sentence scroll by above it."""
@@ -153,13 +155,27 @@ class LiveBar:
                 total=event.total or None,
                 details="  ".join(details(event)),
             )
-        elif text := sentence(event):
+        elif text := self._sentences.next(event):
             self._bar.console.print(text, markup=False, emoji=False)
         self._bar.refresh()
 
     def close(self) -> None:
         """Take the bar away and give the cursor back."""
         self._bar.stop()
+
+
+class Sentences:
+    """What a person is told, one event after the other."""
+
+    def __init__(self) -> None:
+        self._plan = ""
+
+    def next(self, event: Event) -> str:
+        """`sentence`; empty for a plan that reads as it did, however much more is decided."""
+        text = sentence(event)
+        if isinstance(event, Resolved):
+            text, self._plan = ("" if text == self._plan else text), text
+        return text
 
 
 def sentence(event: Event) -> str:

@@ -115,5 +115,11 @@ def evaluation_bytes(model: Model, settings: Settings) -> float:
 
 
 def precise(precision: Precision, device: torch.device) -> torch.autocast:
-    """The arithmetic of the convolutions, as a context; weights stay float32."""
+    """The arithmetic of the convolutions, as a context; weights stay float32.
+
+    Raises:
+        ValueError: it was left to the device and has not been chosen yet.
+    """
+    if precision is Precision.AUTO:
+        raise ValueError("arithmetic is chosen before there is anything to compute")
     return torch.autocast(device.type, torch.bfloat16, enabled=precision is Precision.BF16)

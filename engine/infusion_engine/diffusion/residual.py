@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from infusion_engine.diffusion.axes import along
+from infusion_engine.diffusion.convolution import convolve
 from infusion_engine.diffusion.hint import Hint
 from infusion_engine.diffusion.reach import Reach
 from infusion_engine.diffusion.schedule import alpha_bars
@@ -54,7 +55,7 @@ class Convolution(nn.Module):
         """(B, inputs, T, H, W) -> (B, outputs, T, H, W)."""
         weight = normalised(self.weight) / math.sqrt(self.weight.shape[1])
         kernels = weight.reshape(len(weight), -1, *self.kernel)
-        return F.conv3d(x, kernels, padding=self.padding)
+        return convolve(x, kernels, None, self.padding)
 
 
 def silu(x: Tensor) -> Tensor:
@@ -110,8 +111,7 @@ class ResidualUNet(nn.Module):
         x = self.up_quarter(x, level)
         x = self.up_half(torch.cat([repeated(x), half], dim=1), level)
         x = self.up_whole(torch.cat([repeated(x), whole], dim=1), level)
-        out: Tensor = self.last(x)
-        return out
+        return convolve(x, self.last.weight, self.last.bias, [1, 1, 1])
 
 
 def repeated(x: Tensor) -> Tensor:

@@ -106,6 +106,10 @@ class HtmlReport(Onlooker):
             else:
                 self._described["machine"][name] = value
 
+    def resolved(self, described: Mapping[str, Mapping[str, Any]]) -> None:
+        """Show the numbers that were decided in place of those that were asked for."""
+        self._described["method"] = dict(described["method"])
+
     def interval(self, done: IntervalDone, fill_of: FillOf | None) -> None:
         """Draw the interval's preview, or take the one that an earlier run left of its sample."""
         name = f"interval.{done.index + 1:02d}.{done.sample_key[:16]}.png"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from infusion_engine.media.box import Box
 from infusion_engine.media.layer import Fill
@@ -37,6 +37,9 @@ class Onlooker:
 
     def machine(self, values: Mapping[str, object]) -> None:
         """What computes is known, as `made_with` tells it."""
+
+    def resolved(self, described: Mapping[str, Mapping[str, Any]]) -> None:
+        """What was left open is decided: everything, as `Plan.described` tells it."""
 
     def interval(self, done: IntervalDone, fill_of: FillOf | None) -> None:
         """An interval is done; `fill_of` gives the fill as it is predicted, where it is known."""
