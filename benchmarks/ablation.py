@@ -51,6 +51,7 @@ VARIANTS: Mapping[str, Mapping[str, str]] = {
     "last evaluation at 1": {"last_timestep": "1"},
     "no interval twice": {"resamplings": "0"},
     "what stands still not held": {"still_frames": "0"},
+    "the seam left as it is": {"seam_pixels": "0"},
     "half the evaluations": {"sampling_steps": "8"},
     "twice the evaluations": {"sampling_steps": "32"},
 }
@@ -62,6 +63,7 @@ _ONLY_SAMPLING = {
     "settling_rounds",
     "resamplings",
     "still_frames",
+    "seam_pixels",
     "last_timestep",
 }
 """Variants of these take draft's own steps: they are not timed."""

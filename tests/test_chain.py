@@ -39,6 +39,7 @@ CHANGES: Mapping[str, str] = {
     "settling_rounds": "2",
     "resamplings": "2",
     "still_frames": "12",
+    "seam_pixels": "6",
     "sampler": "deterministic",
     "window_frames": "9",
     "crop_pixels": "48",
@@ -60,6 +61,8 @@ ONLY_SAMPLING = {
     *("settling_rounds", "resamplings", "still_frames", "last_timestep"),
 }
 ONLY_FINER = {"detail_intervals", "detail_steps_per_interval", "detail_sampling_steps"}
+ONLY_THE_LAST = {"seam_pixels"}
+"""What is done to the finished fill alone: one sample."""
 NOTHING = {"coarsest_hole_pixels"}
 """As long as the number of levels that it leads to is the same."""
 
@@ -195,7 +198,16 @@ def test_every_setting_has_a_change_to_be_tried() -> None:
         assert overridden(ADAM, {key: text}) != ADAM
 
 
-@pytest.mark.parametrize("key", list(CHANGES))
+@pytest.mark.parametrize("key", list(ONLY_THE_LAST))
+def test_what_is_done_to_the_finished_fill_changes_one_name(key: str) -> None:
+    """The last sample's of the finest level."""
+    before, after = chain(), chain(overridden(ADAM, {key: CHANGES[key]}))
+    assert fit_keys(before) == fit_keys(after)
+    assert sample_keys(before)[:-1] == sample_keys(after)[:-1]
+    assert sample_keys(before)[-1] != sample_keys(after)[-1]
+
+
+@pytest.mark.parametrize("key", [key for key in CHANGES if key not in ONLY_THE_LAST])
 def test_every_setting_changes_the_right_names(key: str) -> None:
     """Those of sampling change samples alone, those of finer levels nothing of the coarsest.
 

@@ -57,6 +57,7 @@ def test_a_description_read_back_is_the_same_settings(preset: str) -> None:
         ("margin_pixels", "64", 64),
         ("last_timestep", "10", 10),
         ("still_frames", "0", 0),
+        ("seam_pixels", "0", 0),
         ("working_size", "320x180", (320, 180)),
         ("working_size", "320X180", (320, 180)),
         ("spacing", "timestep", Spacing.TIMESTEP),
@@ -137,6 +138,7 @@ def test_an_unknown_key_lists_the_known_ones() -> None:
         ("last_timestep", "-1"),
         ("resamplings", "-1"),
         ("still_frames", "-1"),
+        ("seam_pixels", "-1"),
     ],
 )
 def test_a_value_that_no_run_could_use_is_refused(key: str, text: str) -> None:

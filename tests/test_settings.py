@@ -34,6 +34,7 @@ PUBLISHED = {
     "settling_rounds": 0,  # ours; the paper has no such thing
     "resamplings": 0,  # nor this
     "still_frames": 0,  # nor this
+    "seam_pixels": 0,  # nor this
     "sampler": "ancestral",
     "window_frames": 20,
     "crop_pixels": 0,

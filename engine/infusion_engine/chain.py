@@ -77,6 +77,8 @@ class Stage:
     """How often the plate's patches vote on the layout at its end."""
     repeats: int
     """How often it is gone through again after the first time."""
+    seam: int
+    """Pixels over which the finished fill's seam is mended; 0 for all stages but the last."""
     fit: FitIdentity
     """The fit's name and what it stands for."""
     sample: SampleIdentity
@@ -105,6 +107,8 @@ def stages(named: Named, settings: Settings) -> tuple[Stage, ...]:
             before = chain[-1] if chain else None
             then = -1 if following is None else following.high - 1
             fit = _fit_identity(named, own, level, interval, before)
+            ends = then < 0 and level == len(named.tops) - 1
+            seam = own.seam_pixels if ends else 0
             chain.append(
                 Stage(
                     level=level,
@@ -116,20 +120,24 @@ def stages(named: Named, settings: Settings) -> tuple[Stage, ...]:
                     then=then,
                     rounds=own.settling_rounds if interval.index == laid_out else 0,
                     repeats=own.resamplings if interval.index - 1 == laid_out else 0,
+                    seam=seam,
                     fit=fit,
                     sample=SampleIdentity(
                         fit=fit.key,
                         seed=named.seed,
                         take=named.take,
-                        sampler={
-                            **{k: described(own)[k] for k in _SAMPLING_SETTINGS},
-                            "rule": _SAMPLING_RULE,
-                        },
+                        sampler=_sampler(own, seam),
                         noisier=None if before is None else before.sample.key,
                     ),
                 )
             )
     return tuple(chain)
+
+
+def _sampler(own: Settings, seam: int) -> dict[str, object]:
+    """What of the settings a sample hangs on, beside its fit; `seam` is the stage's own."""
+    numbers = {name: described(own)[name] for name in _SAMPLING_SETTINGS}
+    return {**numbers, "seam_pixels": seam, "rule": _SAMPLING_RULE}
 
 
 def _fit_identity(
@@ -143,7 +151,7 @@ def _fit_identity(
     if own.precision is Precision.AUTO:
         raise ValueError("arithmetic is chosen before a fit is named")
     numbers = described(own)
-    for name in (*_SAMPLING_SETTINGS, *_REPLACED, "coarsest_hole_pixels"):
+    for name in (*_SAMPLING_SETTINGS, *_REPLACED, "seam_pixels", "coarsest_hole_pixels"):
         del numbers[name]
     precision = str(numbers.pop("precision"))
     network = {"kind": numbers.pop("network"), "channels": numbers.pop("channels")}

@@ -312,6 +312,8 @@ class Infusion:
                     on_round=lambda done: self._work.voted(index, done),
                 )
                 x = noised(scene, noise, stage.then, x_0)
+            if stage.seam:
+                scene.mend(x_0, pixels=stage.seam)
             self.memory = denoiser.memory  # what did not fit will not fit the next time
             # The last interval's predicted x_0 is the level's result, as published.
             result = x_0 if stage.then < 0 else x

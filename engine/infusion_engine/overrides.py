@@ -81,6 +81,7 @@ _LEAST: Mapping[str, float] = {
     "settling_rounds": 0,
     "resamplings": 0,
     "still_frames": 0,
+    "seam_pixels": 0,
     "window_frames": 1,
     "crop_pixels": 0,
     "batch": 1,

@@ -119,6 +119,9 @@ class Settings:
     still_frames: int
     """Frames that have to see a place before it is wholly held to what they saw, if it stands
     still; 0 for never."""
+    seam_pixels: int
+    """Pixels from the matte's edge over which what the fill is out by there fades to 1 / e; 0 to
+    leave it as it is."""
     sampler: Sampler
     """How a sample moves from one noise level to the next."""
     window_frames: int
@@ -168,6 +171,7 @@ PRESETS: Mapping[str, Settings] = {
         settling_rounds=0,
         resamplings=0,
         still_frames=0,
+        seam_pixels=0,
         sampler=Sampler.ANCESTRAL,
         window_frames=20,
         crop_pixels=0,
@@ -200,6 +204,7 @@ PRESETS: Mapping[str, Settings] = {
         settling_rounds=3,
         resamplings=1,
         still_frames=24,
+        seam_pixels=4,
         sampler=Sampler.MULTISTEP,
         window_frames=12,
         crop_pixels=48,
@@ -232,6 +237,7 @@ PRESETS: Mapping[str, Settings] = {
         settling_rounds=3,
         resamplings=1,
         still_frames=24,
+        seam_pixels=4,
         sampler=Sampler.MULTISTEP,
         window_frames=8,
         crop_pixels=40,

@@ -99,6 +99,20 @@ def test_the_page_grows_with_the_run(
     assert not [path for path in folder.rglob("*") if path.name.startswith(".")]
 
 
+def test_what_was_decided_is_shown_in_place_of_what_was_asked_for(
+    html: HtmlReport, holes: dict[int, Box]
+) -> None:
+    """Numbers that a budget or the device chose; what is known of the machine stays."""
+    with html:
+        html.looked(holes)
+        html.machine({"device": "cuda:0 A GPU"})
+        method = {"preset": "draft", "seed": 7, "precision": "fp32", "steps_per_interval": 4321}
+        html.resolved({**DESCRIBED, "method": method})
+        html.phase("inpainting")
+    page = _page(html.folder)
+    assert all(word in page for word in ("fp32", "4321", "cuda:0 A GPU"))
+
+
 def test_an_earlier_run_s_picture_of_the_same_sample_is_shown(
     html: HtmlReport, holes: dict[int, Box], fill_of: FillOf
 ) -> None:

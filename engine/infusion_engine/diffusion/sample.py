@@ -22,6 +22,7 @@ from infusion_engine.diffusion.schedule import (
     posterior,
     sigma,
 )
+from infusion_engine.diffusion.seam import mended
 from infusion_engine.diffusion.stillness import Stillness
 from infusion_engine.settings import Sampler
 
@@ -65,6 +66,18 @@ class Scene:
             x_0.new_tensor(bound)[:, None, None, None] for bound in (self.lowest, self.highest)
         )
         return x_0.clamp(lowest, highest)
+
+    def mend(self, x_0: Tensor, *, pixels: int) -> None:
+        """Take the seam out of a finished fill, (3, T, H, W), in place, within what the plate has.
+
+        What surely stands still is known to the last digit, and has no seam.
+        """
+        for frames in pieces(x_0):
+            fill, hole = x_0[:, frames], self.hole[:, frames]
+            found = mended(fill, hole, pixels=pixels)
+            if self.stillness is not None:
+                found = torch.lerp(found, fill, self.stillness.weight)
+            x_0[:, frames] = torch.where(hole > 0.0, self.clipped(found, 0), fill)
 
 
 @dataclass(frozen=True)
