@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -60,3 +62,29 @@ def test_this_processor_is_known() -> None:
     """What torch says of it is what the system says."""
     flags = set(CPUINFO.read_text("utf-8").partition("flags")[2].partition("\n")[0].split())
     assert has_bfloat16(CPU) == bool(flags & {"avx512_bf16", "amx_bf16"})
+
+
+def test_a_torch_that_cannot_tell_computes_in_float32(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Older ones have no such question."""
+    monkeypatch.delattr(torch.cpu, "get_capabilities")
+    assert not has_bfloat16(CPU)
+
+
+@pytest.mark.parametrize("native", [True, False])
+def test_the_gpu_that_computes_is_asked(monkeypatch: pytest.MonkeyPatch, native: bool) -> None:
+    """Not the first one, and not whether it can imitate it."""
+    current: list[torch.device] = []
+
+    @contextmanager
+    def made_current(device: torch.device) -> Iterator[None]:
+        current.append(device)
+        yield
+        current.pop()
+
+    def supported(*, including_emulation: bool) -> bool:
+        assert current == [torch.device("cuda:1")]
+        return including_emulation or native
+
+    monkeypatch.setattr(torch.cuda, "device", made_current)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", supported)
+    assert has_bfloat16(torch.device("cuda:1")) == native

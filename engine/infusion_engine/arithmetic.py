@@ -30,6 +30,8 @@ def has_bfloat16(device: torch.device) -> bool:
     float32 (docs/decisions/precision.md), where one that does gains.
     """
     if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    has = torch.cpu.get_capabilities()
+        with torch.cuda.device(device):  # it is the current one that is asked about
+            return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    # A torch that cannot tell is older than those this was measured with: float32 is always right.
+    has = getattr(torch.cpu, "get_capabilities", dict)()
     return any(has.get(name, False) for name in _HAVE_BFLOAT16)

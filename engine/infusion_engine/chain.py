@@ -137,7 +137,9 @@ def stages(named: Named, settings: Settings) -> tuple[Stage, ...]:
 def _sampler(own: Settings, seam: int) -> dict[str, object]:
     """What of the settings a sample hangs on, beside its fit; `seam` is the stage's own."""
     numbers = {name: described(own)[name] for name in _SAMPLING_SETTINGS}
-    return {**numbers, "seam_pixels": seam, "rule": _SAMPLING_RULE}
+    if seam:
+        numbers["seam_pixels"] = seam
+    return {**numbers, "rule": _SAMPLING_RULE}
 
 
 def _fit_identity(

@@ -313,7 +313,7 @@ class Infusion:
                 )
                 x = noised(scene, noise, stage.then, x_0)
             if stage.seam:
-                scene.mend(x_0, pixels=stage.seam)
+                scene.mend(x_0, pixels=stage.seam, check=self.report.check)
             self.memory = denoiser.memory  # what did not fit will not fit the next time
             # The last interval's predicted x_0 is the level's result, as published.
             result = x_0 if stage.then < 0 else x

@@ -48,6 +48,8 @@ def _is_slow(x: Tensor, kernels: Tensor) -> bool:
     """
     if x.device.type != "cpu" or torch.is_autocast_enabled("cpu") or x.dtype != torch.float32:
         return False
+    if not torch.backends.mkldnn.is_available():  # oneDNN, under its old name
+        return False
     batch, features, frames, rows, _ = x.shape
     small = batch == 1 and features * frames * rows <= _SMALL
     return small and rows >= _LEAST_ROWS and kernels[0, 0].numel() > 1

@@ -62,22 +62,29 @@ class Scene:
             x_0 = held if self.stillness is None else torch.lerp(held, x_0, self.stillness.known)
         if self.stillness is not None:
             x_0 = self.stillness.held(x_0)
+        return self._ranged(x_0)
+
+    def _ranged(self, x_0: Tensor) -> Tensor:
+        """(3, T, H, W) within each channel's known range."""
         lowest, highest = (
             x_0.new_tensor(bound)[:, None, None, None] for bound in (self.lowest, self.highest)
         )
         return x_0.clamp(lowest, highest)
 
-    def mend(self, x_0: Tensor, *, pixels: int) -> None:
+    def mend(self, x_0: Tensor, *, pixels: int, check: Callable[[], None]) -> None:
         """Take the seam out of a finished fill, (3, T, H, W), in place, within what the plate has.
 
-        What surely stands still is known to the last digit, and has no seam.
+        What surely stands still is known to the last digit, and has no seam. Nothing but the seam
+        is touched: what the plate has is asked of the change alone, as a fill that was held once
+        would be held twice. `check` is called at each frame; it raises to stop.
         """
         for frames in pieces(x_0):
-            fill, hole = x_0[:, frames], self.hole[:, frames]
-            found = mended(fill, hole, pixels=pixels)
+            fill, hole = x_0[:, frames].clone(), self.hole[:, frames]
+            found = mended(fill, hole, pixels=pixels, check=check)
             if self.stillness is not None:
                 found = torch.lerp(found, fill, self.stillness.weight)
-            x_0[:, frames] = torch.where(hole > 0.0, self.clipped(found, 0), fill)
+            held = self._ranged(fill + self.clipped(found, 0) - self.clipped(fill, 0))
+            x_0[:, frames] = torch.where(found == fill, fill, held)
 
 
 @dataclass(frozen=True)
