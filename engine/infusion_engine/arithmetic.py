@@ -33,5 +33,5 @@ def has_bfloat16(device: torch.device) -> bool:
         with torch.cuda.device(device):  # it is the current one that is asked about
             return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     # A torch that cannot tell is older than those this was measured with: float32 is always right.
-    has = getattr(torch.cpu, "get_capabilities", dict)()
-    return any(has.get(name, False) for name in _HAVE_BFLOAT16)
+    has: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
+    return any(bool(has.get(name)) for name in _HAVE_BFLOAT16)

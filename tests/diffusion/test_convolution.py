@@ -11,7 +11,7 @@ from torch.profiler import ProfilerActivity, profile
 from infusion_engine.diffusion.convolution import _is_slow, convolve
 from infusion_engine.diffusion.residual import INPUTS, LEVEL_CHANNELS, ResidualUNet
 
-MKLDNN = torch.backends.mkldnn.is_available()
+MKLDNN = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]  # torch's own
 KERNELS = [(3, 3, 3), (1, 3, 3), (1, 1, 1)]
 
 

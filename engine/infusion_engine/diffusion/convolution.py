@@ -48,7 +48,7 @@ def _is_slow(x: Tensor, kernels: Tensor) -> bool:
     """
     if x.device.type != "cpu" or torch.is_autocast_enabled("cpu") or x.dtype != torch.float32:
         return False
-    if not torch.backends.mkldnn.is_available():  # oneDNN, under its old name
+    if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]  # oneDNN
         return False
     batch, features, frames, rows, _ = x.shape
     small = batch == 1 and features * frames * rows <= _SMALL
