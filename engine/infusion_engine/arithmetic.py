@@ -26,8 +26,8 @@ def chosen(settings: Settings, device: torch.device) -> Settings:
 def has_bfloat16(device: torch.device) -> bool:
     """Whether the device itself multiplies bfloat16 numbers.
 
-    A CPU that does not converts each of them: a training step then took ten times as long as in
-    float32 (docs/decisions/precision.md), where one that does gains.
+    A CPU that does not converts each of them: a training step then took thirteen times as long as
+    in float32 (docs/decisions/precision.md), where one that does gains.
     """
     if device.type == "cuda":
         with torch.cuda.device(device):  # it is the current one that is asked about

@@ -214,8 +214,9 @@ def _fill(
 
 def _tell_resolved(plan: Plan, report: Report, onlooker: Onlooker) -> None:
     """Tell everybody what was decided since the plan was last told."""
-    report.emit(Resolved(plan.described()))
-    onlooker.resolved(plan.described())
+    described = plan.described()
+    report.emit(Resolved(described))
+    onlooker.resolved(described)
 
 
 def _decoded(frame: np.ndarray, region: Region, encoding: Encoding) -> np.ndarray:

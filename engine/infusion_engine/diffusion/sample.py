@@ -79,7 +79,7 @@ class Scene:
         would be held twice. `check` is called at each frame; it raises to stop.
         """
         for frames in pieces(x_0):
-            fill, hole = x_0[:, frames].clone(), self.hole[:, frames]
+            fill, hole = x_0[:, frames], self.hole[:, frames]
             found = mended(fill, hole, pixels=pixels, check=check)
             if self.stillness is not None:
                 found = torch.lerp(found, fill, self.stillness.weight)

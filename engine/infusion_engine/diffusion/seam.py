@@ -15,6 +15,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from infusion_engine.diffusion.smooth import gaussian, smoothed
+
 _BLUR = 1.5
 """Deviation, in pixels, of the smoothing along the edge."""
 _SURE = 2.0
@@ -92,12 +94,12 @@ def _edge(fill: Tensor, hole: Tensor) -> tuple[Tensor, Tensor]:
         total += lacking
         squares += lacking.square().sum(1, True)
         count += told
-    kernel = _gaussian(fill)
-    weight = _smoothed(count, kernel)
-    jumps = weight.square() / _smoothed(count, kernel.square()).clamp(min=1e-12)  # independent ones
-    mean = _smoothed(total, kernel) / weight.clamp(min=1e-9)
+    kernel = gaussian(_BLUR, fill)
+    weight = smoothed(count, kernel)
+    jumps = weight.square() / smoothed(count, kernel.square()).clamp(min=1e-12)  # independent ones
+    mean = smoothed(total, kernel) / weight.clamp(min=1e-9)
     size = mean.square().sum(1, True)
-    about = (_smoothed(squares, kernel) / weight.clamp(min=1e-9) - size).clamp(min=0.0)
+    about = (smoothed(squares, kernel) / weight.clamp(min=1e-9) - size).clamp(min=0.0)
     # The mean's variance by chance is about / (jumps - 1); of one or two jumps nothing is known.
     sure = 1.0 - _SURE * about / (jumps - 1.0).clamp(min=1e-9) / size.clamp(min=1e-12)
     return mean * torch.where(jumps >= _LEAST_JUMPS, sure.clamp(min=0.0), 0.0), count > 0.0
@@ -124,19 +126,3 @@ def _moved(x: Tensor, rows: int, columns: int, *, beyond: float = 0.0) -> Tensor
     far = max(abs(rows), abs(columns))
     padded = F.pad(x, (far, far, far, far), value=beyond)
     return padded[..., far + rows : far + rows + height, far + columns : far + columns + width]
-
-
-def _gaussian(like: Tensor) -> Tensor:
-    """(2 R + 1,) weights that sum to 1."""
-    radius = math.ceil(3 * _BLUR)
-    steps = torch.arange(-radius, radius + 1, device=like.device, dtype=like.dtype)
-    weights = torch.exp(-0.5 * (steps / _BLUR).square())
-    return weights / weights.sum()
-
-
-def _smoothed(x: Tensor, kernel: Tensor) -> Tensor:
-    """(1, C, H, W) under the kernel in rows and in columns; 0 beyond the border."""
-    flat = x.reshape(-1, 1, *x.shape[2:])
-    radius = len(kernel) // 2
-    flat = F.conv2d(flat, kernel[None, None, :, None], padding=(radius, 0))
-    return F.conv2d(flat, kernel[None, None, None, :], padding=(0, radius)).reshape(x.shape)

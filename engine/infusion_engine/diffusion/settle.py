@@ -13,9 +13,9 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from infusion_engine.diffusion.patches import Found, Patches, Volume, touched
+from infusion_engine.diffusion.smooth import gaussian, smoothed
 
 _BLUR = 2.5
 """Deviation, in pixels, of the smoothing of what the votes change."""
@@ -52,7 +52,8 @@ def settled(
         found = patches.nearest(Volume.of(filled), middles, found, check)
         filled = torch.where(hole > 0.0, _voted(patches, found, middles, x_0), x_0)
         on_round(done)
-    change = _smoothed((filled - x_0) * hole) / _smoothed(hole).clamp(min=0.05)
+    kernel = gaussian(_BLUR, x_0)
+    change = smoothed((filled - x_0) * hole, kernel) / smoothed(hole, kernel).clamp(min=0.05)
     return torch.where(hole > 0.0, x_0 + change, x_0)
 
 
@@ -73,14 +74,3 @@ def _voted(patches: Patches, found: Found, middles: Tensor, like: Tensor) -> Ten
         total[:, frame, row, column] += theirs[:, inside] * weight[inside]
         count[frame, row, column] += weight[inside]
     return torch.where(count > 0.0, total / count.clamp(min=1e-12), like)
-
-
-def _smoothed(x: Tensor) -> Tensor:
-    """(C, T, H, W) under a Gaussian in rows and columns; 0 beyond the border."""
-    radius = round(3 * _BLUR)
-    steps = torch.arange(-radius, radius + 1, device=x.device, dtype=x.dtype)
-    kernel = torch.exp(-0.5 * (steps / _BLUR).square())
-    kernel /= kernel.sum()
-    flat = x.reshape(-1, 1, *x.shape[2:])
-    flat = F.conv2d(flat, kernel[None, None, :, None], padding=(radius, 0))
-    return F.conv2d(flat, kernel[None, None, None, :], padding=(0, radius)).reshape(x.shape)
