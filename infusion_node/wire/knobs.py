@@ -281,6 +281,14 @@ KNOBS: Tuple[Knob, ...] = (
     ),
 )  # fmt: skip
 
+ENGINE = Knob(
+    "engine", "Engine", Group.MACHINE, Kind.PATH, None,
+    "The infusion-render command, or the folder of the environment that it is installed in. "
+    "Without it: the variable INFUSION_ENGINE, then PATH.",
+    metavar="FILE",
+)  # fmt: skip
+"""The one setting of a node that is not the engine's: where the engine is."""
+
 
 def knob(name: str) -> Knob:
     """The knob of that name.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,7 +23,8 @@ from infusion_engine.overrides import overridden
 from infusion_engine.progress import LinesFile, Report
 from infusion_engine.settings import PRESETS
 from infusion_node.wire.events import Resolved, Started
-from infusion_node.wire.job import RenderJob
+from infusion_node.wire.handshake import Handshake, to_line
+from infusion_node.wire.job import SCHEMA_VERSION, RenderJob
 
 _HELP = """Fill the matte of a shot with moving texture learnt from the shot itself.
 
@@ -78,12 +80,26 @@ Ctrl-C once stops and keeps everything finished; twice ends at once."""
     help="What stdout shows. auto: a live bar on a terminal, plain lines elsewhere. "
     "json: one JSON object per line.  [default auto]",
 )
-@click.version_option(__version__, prog_name="infusion-render")
+@click.option(
+    "--version",
+    is_flag=True,
+    help="Show the version and stop there; with --events json as one line that also says which "
+    "jobs it reads.",
+)
 def main(
-    *, job_file: str | None, write_job: str | None, dry_run: bool, events: str, **given: Any
+    *,
+    job_file: str | None,
+    write_job: str | None,
+    dry_run: bool,
+    events: str,
+    version: bool,
+    **given: Any,
 ) -> None:
     """Assemble the job from its file and its flags, then do what was asked with it."""
     mode = EventsMode(events)
+    if version:
+        _tell_version(mode)
+        return
     if dry_run and write_job is not None:
         raise UsageError("--dry-run writes nothing, so --write-job has no place beside it.")
     if write_job is not None:
@@ -92,6 +108,15 @@ def main(
         _dry_run(_assembled(job_file, given), mode)
     else:
         _render(job_file, given, mode)
+
+
+def _tell_version(mode: EventsMode) -> None:
+    """Say who this engine is: to a person, or to a node that asks before it hands over a job."""
+    if mode is EventsMode.JSON:
+        answer = Handshake(__version__, SCHEMA_VERSION, sys.executable, tuple(PRESETS))
+        click.echo(to_line(answer))
+    else:
+        click.echo(f"infusion-render, version {__version__}")
 
 
 def _assembled(job_file: str | None, given: dict[str, Any]) -> RenderJob:

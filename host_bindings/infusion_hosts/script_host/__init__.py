@@ -1,0 +1,1 @@
+"""The node without an application: for pipelines, examples and tests."""

@@ -1,0 +1,130 @@
+"""Engine: where the `infusion-render` command is, and whether it reads what this node writes."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Dict, Mapping, Optional, Tuple
+
+from infusion_node.errors import EngineError
+from infusion_node.wire import handshake
+from infusion_node.wire.handshake import Handshake
+from infusion_node.wire.job import SCHEMA_VERSION
+
+COMMAND = "infusion-render"
+"""The engine's command."""
+
+VARIABLE = "INFUSION_ENGINE"
+"""The environment variable that names the engine where the knob is empty."""
+
+ANSWER_SECONDS = 60.0
+"""How long an engine may take to say who it is; a cold network drive takes its time."""
+
+_HOSTS_OWN = (
+    "PYTHONHOME",
+    "PYTHONPATH",
+    "PYTHONSTARTUP",
+    "PYTHONEXECUTABLE",
+    "__PYVENV_LAUNCHER__",
+)
+
+
+@dataclass(frozen=True)
+class Engine:
+    """An engine that answered."""
+
+    path: Path
+    """The command."""
+    found_by: str
+    """What named it: `the Engine knob`, `INFUSION_ENGINE` or `PATH`."""
+    answer: Handshake
+    """What it said of itself."""
+
+
+def find_engine(knob: Optional[str], environment: Mapping[str, str]) -> Tuple[Path, str]:
+    """The command and what named it: the knob, then `INFUSION_ENGINE`, then `PATH`.
+
+    The first two may name the command, or the folder of the environment that it is installed in.
+
+    Raises:
+        EngineError: there is none; says where it was looked for.
+    """
+    for named, by in ((knob, "the Engine knob"), (environment.get(VARIABLE), VARIABLE)):
+        if named:
+            found = _command_at(Path(named).expanduser())
+            if found is None:
+                raise EngineError(
+                    f"There is no {COMMAND} at '{named}', which {by} names.",
+                    remedy=f"Name the {COMMAND} command, or the folder of its environment.",
+                )
+            return found, by
+    on_path = shutil.which(COMMAND, path=environment.get("PATH", os.defpath))
+    if on_path is None:
+        raise EngineError(
+            f"The engine was not found: the Engine knob and {VARIABLE} are empty, and no "
+            f"{COMMAND} is on PATH.",
+            remedy=f"Install the engine, then name its {COMMAND} in the Engine knob.",
+        )
+    return Path(on_path), "PATH"
+
+
+def ask(path: Path, found_by: str, environment: Mapping[str, str]) -> Engine:
+    """Have the command say who it is.
+
+    Raises:
+        EngineError: it does not run, does not answer, or reads no jobs of this node's version.
+    """
+    try:
+        run = subprocess.run(
+            [os.fspath(path), "--version", "--events", "json"],
+            stdin=subprocess.DEVNULL, capture_output=True, check=False,
+            env=engine_environment(environment), timeout=ANSWER_SECONDS,
+        )  # fmt: skip
+    except OSError as error:
+        raise EngineError(
+            f"'{path}' cannot be started: {error.strerror or error}.",
+            remedy=f"Name a working {COMMAND} in the Engine knob.",
+        ) from None
+    except subprocess.TimeoutExpired:
+        raise EngineError(
+            f"'{path}' did not say who it is within {ANSWER_SECONDS:.0f} s.",
+            remedy="Try it in a terminal with --version; then press Inpaint again.",
+        ) from None
+    answers = map(handshake.from_line, run.stdout.decode("utf-8", "replace").splitlines())
+    answer = next(filter(None, answers), None)
+    if answer is None:
+        said = (run.stderr or run.stdout).decode("utf-8", "replace").strip().splitlines()
+        raise EngineError(
+            f"'{path}' is no engine that this node knows"
+            + (f"; it said: {said[-1][:200]}" if said else f" (it left with {run.returncode})")
+            + ".",
+            remedy="Install the engine of this node's release, or name it in the Engine knob.",
+        )
+    if not answer.reads_our_jobs:
+        raise EngineError(
+            f"The engine {answer.version} at '{path}' reads jobs of version {answer.job_schema}; "
+            f"this node writes {SCHEMA_VERSION}.",
+            remedy="Install engine and node of one release.",
+        )
+    return Engine(path, found_by, answer)
+
+
+def engine_environment(environment: Mapping[str, str]) -> Dict[str, str]:
+    """The host's environment without what it sets for its own interpreter.
+
+    A host that runs Python inside itself may point PYTHONHOME at its own library, with which no
+    other Python starts.
+    """
+    return {name: value for name, value in environment.items() if name not in _HOSTS_OWN}
+
+
+def _command_at(named: Path) -> Optional[Path]:
+    """The command that `named` is or holds; None when it does neither."""
+    beside = (f"bin/{COMMAND}", f"Scripts/{COMMAND}.exe", COMMAND, f"{COMMAND}.exe")
+    for path in (named, *(named / name for name in beside)):
+        if path.is_file():
+            return path.absolute()
+    return None

@@ -1,0 +1,274 @@
+"""InfusionNode: one node of a host, from pressing Inpaint to the new layer, without blocking it."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any, Callable, Iterator, Mapping, Optional
+
+from infusion_node.engine import ask, find_engine
+from infusion_node.errors import BusyError, NodeError, SetupError
+from infusion_node.follow import LOST_SECONDS, EventsReader
+from infusion_node.host import Clip, Footage, Host
+from infusion_node.job_folder import JobFolder, RunFolder, write_text
+from infusion_node.launch import Running, start
+from infusion_node.panel import job_fields
+from infusion_node.serialise import FrameRange, files_of, serialised
+from infusion_node.status import State, Status, after, spoken
+from infusion_node.wire.job import RenderJob
+
+GRACE_SECONDS = 10.0
+"""How long a cancelled engine may take to end before it is killed; it needs five at most."""
+
+POLL_SECONDS = 0.5
+"""How often a follower looks for news."""
+
+OnChange = Callable[[Status], None]
+"""Called with each new status, on the follower's thread: a binding hands it on to its own."""
+
+
+class InfusionNode:
+    """One node: idle -> serialising -> running -> done | failed | cancelled.
+
+    The host drives `inpaint` on its own thread, a frame at a time; then `follow` (a thread) or
+    `poll` (a timer) keeps `status` up to date. Nothing the engine does can block or end the host.
+    """
+
+    def __init__(self, host: Host, *, environment: Mapping[str, str] = os.environ) -> None:
+        self._host = host
+        self._environment = environment
+        self._lock = threading.RLock()
+        self._status = Status()
+        self._run: Optional[RunFolder] = None
+        self._running: Optional[Running] = None
+        self._reader: Optional[EventsReader] = None
+        self._cancelled_at: Optional[float] = None
+
+    @property
+    def status(self) -> Status:
+        """The node at this moment; from any thread."""
+        with self._lock:
+            return self._status
+
+    @property
+    def run(self) -> Optional[RunFolder]:
+        """The folder of the run that `status` tells of; None before the first."""
+        return self._run
+
+    def inpaint(self, shown: Mapping[str, Any]) -> Iterator[Status]:
+        """Serialise, then start the engine; yields the status before each frame that is written.
+
+        `shown` is what the panel's widgets hold, by the knobs' names. What goes wrong ends in a
+        failed status, never in an exception. Leaving the iterator early, or `cancel`, stops before
+        the next frame; frames that were written are used by the next run.
+
+        Raises:
+            BusyError: the node is at work already.
+        """
+        with self._lock:
+            if self._status.state.is_working:
+                raise BusyError(
+                    "This node is at work already.", remedy="Cancel it, or wait until it is done."
+                )
+            self._status = Status(State.SERIALISING, "Looking at the inputs.")
+            self._run = self._running = self._reader = self._cancelled_at = None
+        return self._inpaint(dict(shown))
+
+    def cancel(self) -> None:
+        """Stop what is going on; `status` becomes cancelled within seconds, everything is kept."""
+        with self._lock:
+            if not self._status.state.is_working or self._cancelled_at is not None:
+                return
+            self._cancelled_at = time.monotonic()
+            self._set(line="Stopping; everything finished is kept.", eta_seconds=None)
+            if self._run is not None and self._running is not None:
+                with suppress(OSError):  # the signal may arrive, and after the grace it is killed
+                    self._run.cancel.touch()
+                self._running.ask_to_stop()
+
+    def poll(self) -> Status:
+        """Read what the engine said since, notice its end, and return the status."""
+        with self._lock:
+            if self._status.state is not State.RUNNING or self._reader is None:
+                return self._status
+            was_gone = self._running is not None and self._running.is_gone
+            for event in self._reader.new_events():
+                self._status = after(self._status, event)
+            if self._cancelled_at is not None and self._status.state is State.RUNNING:
+                self._status = replace(self._status, line="Stopping; everything finished is kept.")
+            if self._status.state is State.RUNNING:
+                self._look_for_an_end(was_gone)
+            if self._status.state is State.FAILED and self._run is not None:
+                self._status = replace(self._status, details=self._run.last_log_lines())
+            return self._status
+
+    def follow(self, on_change: OnChange) -> threading.Thread:
+        """Poll on a thread until the run has ended; returns the thread, which is started."""
+        thread = threading.Thread(
+            target=self._follow, args=(on_change,), name="infusion-follow", daemon=True
+        )
+        thread.start()
+        return thread
+
+    def attach(self) -> Status:
+        """Find the node's last run again, after the host was closed or the script re-opened.
+
+        A run that still goes on is followed as before; one that has ended shows how.
+        """
+        with self._lock:
+            if self._status.state.is_working:
+                return self._status
+            try:
+                run = JobFolder(self._host.workspace()).latest_run()
+            except NodeError:
+                run = None  # no place yet, so no run either
+            record = None if run is None else run.read_record()
+            if run is None or record is None:
+                return self._status
+            self._take_up(run, Running(record, None))
+            if self._reader is not None:
+                self._reader.count_silence_from_file()
+            return self.poll()
+
+    def _inpaint(self, shown: Mapping[str, Any]) -> Iterator[Status]:
+        """What `inpaint` goes through."""
+        try:
+            yield from self._serialise_and_start(shown)
+        except NodeError as error:
+            self._end(State.FAILED, error.message, error.remedy)
+        except GeneratorExit:
+            if self.status.state is State.SERIALISING:  # an engine that runs goes on
+                self._end(State.CANCELLED, "Cancelled while writing frames.", "")
+            raise
+        except Exception as error:  # noqa: BLE001 - a host may raise anything of its own
+            self._end(
+                State.FAILED, f"The host said: {type(error).__name__}: {error}.",
+                "Look at the node's inputs; then press Inpaint again.",
+            )  # fmt: skip
+        yield self.status
+
+    def _serialise_and_start(self, shown: Mapping[str, Any]) -> Iterator[Status]:
+        """The frames, the job and the engine."""
+        fields = job_fields(shown)
+        plate = self._host.footage(Clip.PLATE)
+        matte = self._host.footage(Clip.MATTE)
+        if plate is None:
+            raise SetupError("Nothing is connected to the plate.", remedy="Connect the plate.")
+        text = fields.pop("frames", None)
+        frames = FrameRange(plate.first, plate.last) if text is None else FrameRange.parse(text)
+        engine = ask(*find_engine(str(shown.get("engine") or "") or None, self._environment),
+                     self._environment)  # fmt: skip
+        folder = JobFolder(self._host.workspace())
+        wanted = frames.with_handles(fields.get("handles", 0), plate)
+        for clip, footage in ((Clip.PLATE, plate), (Clip.MATTE, matte)):
+            if footage is not None and footage.files is None:
+                todo = _within(wanted, clip, footage)
+                for status in self._serialise(clip, footage, todo, folder):
+                    yield status
+                    if self._cancelled_at is not None:
+                        self._end(State.CANCELLED, "Cancelled while writing frames.", "")
+                        return
+        run = folder.new_run()
+        job = RenderJob(
+            **{
+                "output": os.fspath(folder.path / "result"),
+                **fields,
+                "plate": files_of(Clip.PLATE, plate, folder),
+                "matte": None if matte is None else files_of(Clip.MATTE, matte, folder),
+                "frames": str(frames),
+                "report": os.fspath(run.report),
+            }
+        )
+        write_text(run.job, job.to_json())
+        with self._lock:
+            self._take_up(run, start(engine, run, self._environment))
+        yield self.status
+
+    def _serialise(
+        self, clip: Clip, footage: Footage, frames: FrameRange, folder: JobFolder
+    ) -> Iterator[Status]:
+        """One input's frames, with what the panel says meanwhile."""
+        for done, total in serialised(self._host, clip, footage, frames, folder):
+            line = f"Writing the {clip.value}, {done} of {total}."
+            self._set(line=line, fraction=done / total if total else 1.0)
+            yield self.status
+
+    def _take_up(self, run: RunFolder, running: Running) -> None:
+        """Follow a run from its beginning."""
+        self._status = Status(State.RUNNING, "Starting the engine.", engine_pid=running.record.pid)
+        self._run, self._running, self._cancelled_at = run, running, None
+        self._reader = EventsReader(run.events)
+
+    def _follow(self, on_change: OnChange) -> None:
+        """What the follower's thread does."""
+        last: Optional[Status] = None
+        while True:
+            status = self.poll()
+            if status != last:
+                on_change(status)
+                last = status
+            if status.state is not State.RUNNING:
+                return
+            time.sleep(POLL_SECONDS)
+
+    def _look_for_an_end(self, was_gone: bool) -> None:
+        """Notice an engine that ended without a last word, is silent, or will not be stopped.
+
+        `was_gone` was found before its events were read, so nothing it said is missed.
+        """
+        reader, running = self._reader, self._running
+        if reader is None or running is None:
+            return
+        if self._cancelled_at is not None:
+            if was_gone or time.monotonic() - self._cancelled_at > GRACE_SECONDS:
+                running.kill()
+                self._end(
+                    State.CANCELLED, "Cancelled; everything finished is kept.",
+                    "Press Inpaint to go on from there.",
+                )  # fmt: skip
+        elif was_gone:
+            self._end(
+                State.FAILED, f"The engine ended{_how(running.exit_code)} without a last word.",
+                "Press Inpaint to go on from what was finished; the log says more.",
+            )  # fmt: skip
+        elif reader.silent_seconds > LOST_SECONDS:
+            self._end(
+                State.FAILED, f"The engine has been silent for {spoken(reader.silent_seconds)}.",
+                "See whether its machine is still up; press Inpaint to go on from what was "
+                "finished.",
+            )  # fmt: skip
+
+    def _end(self, state: State, line: str, remedy: str) -> None:
+        """End with these words."""
+        self._set(state=state, line=line, remedy=remedy, eta_seconds=None)
+
+    def _set(self, **changes: Any) -> None:
+        """Change some of the status."""
+        with self._lock:
+            self._status = replace(self._status, **changes)
+
+
+def _how(exit_code: Optional[int]) -> str:
+    """How a process ended, as part of a sentence."""
+    if exit_code is None:
+        return ""
+    return f" with code {exit_code}" if exit_code >= 0 else f" by signal {-exit_code}"
+
+
+def _within(wanted: FrameRange, clip: Clip, footage: Footage) -> FrameRange:
+    """The frames of an input to write: all that are wanted, or the one that a still has.
+
+    Raises:
+        SetupError: the input has not got them.
+    """
+    if clip is Clip.MATTE and footage.first == footage.last:
+        return FrameRange(footage.first, footage.last)
+    if wanted.first < footage.first or wanted.last > footage.last:
+        raise SetupError(
+            f"Frames {wanted} are wanted, and the {clip.value} has {footage.first}-{footage.last}.",
+            remedy="Change the frame range, or the input.",
+        )
+    return wanted

@@ -1,0 +1,148 @@
+"""Serialise: the host writes the frames that the engine will read, and only what has changed."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Dict, Iterator, List, Optional, Tuple
+
+from infusion_node.errors import SetupError
+from infusion_node.host import Clip, Footage, Host
+from infusion_node.job_folder import JobFolder, cannot_write, read_json, write_text
+
+
+@dataclass(frozen=True)
+class FrameRange:
+    """Frame numbers from `first` to `last`, both included."""
+
+    first: int
+    """The first."""
+    last: int
+    """The last."""
+
+    def __str__(self) -> str:
+        return f"{self.first}-{self.last}"
+
+    @staticmethod
+    def parse(text: str) -> FrameRange:
+        """`1001-1048`, or one number.
+
+        Raises:
+            SetupError: it is neither, or runs backwards.
+        """
+        match = re.fullmatch(r"\s*(-?[0-9]+)(?:\s*-\s*(-?[0-9]+))?\s*", text)
+        if match is None:
+            raise SetupError(
+                f"Frame range: found {text!r}, expected FIRST-LAST or one frame.",
+                remedy="For instance 1001-1048.",
+            )
+        first = int(match.group(1))
+        last = first if match.group(2) is None else int(match.group(2))
+        if last < first:
+            raise SetupError(
+                f"Frame range: {first}-{last} runs backwards.", remedy=f"Write {last}-{first}."
+            )
+        return FrameRange(first, last)
+
+    def with_handles(self, handles: int, within: Footage) -> FrameRange:
+        """The range widened by `handles` frames on each side, as far as the footage goes."""
+        return FrameRange(
+            max(self.first - handles, min(within.first, self.first)),
+            min(self.last + handles, max(within.last, self.last)),
+        )
+
+
+def serialised(
+    host: Host, clip: Clip, footage: Footage, frames: FrameRange, folder: JobFolder
+) -> Iterator[Tuple[int, int]]:
+    """Write the input's frames into the job folder; yields (done, total) before each and last.
+
+    Frames whose content is what was written before are kept. A frame stands under its name only
+    once it is whole, and what it holds is noted after every frame, so that a stop loses nothing.
+
+    Raises:
+        SetupError: the host could not render a frame.
+        FolderError: the disk refused.
+    """
+    pattern = Path(files_of(clip, footage, folder))
+    contents = _Contents(folder.contents(clip.value))
+    todo: List[int] = []
+    for frame in range(frames.first, frames.last + 1):
+        path = pattern.parent / (pattern.name % frame)
+        if not contents.is_current(path, host.content(clip, frame)):
+            todo.append(frame)
+    for done, frame in enumerate(todo):
+        yield done, len(todo)
+        path = pattern.parent / (pattern.name % frame)
+        content = host.content(clip, frame)
+        _write(host, clip, frame, path)
+        contents.note(path, content)
+    yield len(todo), len(todo)
+
+
+def files_of(clip: Clip, footage: Footage, folder: JobFolder) -> str:
+    """The pattern of the input's frames: its own files, or those that are written."""
+    if footage.files is not None:
+        return footage.files
+    return os.fspath(folder.footage(clip.value) / f"{clip.value}.%04d{footage.suffix}")
+
+
+def _write(host: Host, clip: Clip, frame: int, path: Path) -> None:
+    """One frame, under a temporary name until it is whole."""
+    # The suffix stays at the end: hosts choose the format by it.
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        host.write_frame(clip, frame, temporary)
+        if not temporary.is_file() or temporary.stat().st_size == 0:
+            raise SetupError(
+                f"The host wrote nothing for frame {frame} of the {clip.value}.",
+                remedy="Look at that frame in the host; then press Inpaint again.",
+            )
+        temporary.replace(path)
+    except OSError as error:
+        raise cannot_write(path, error) from None
+    finally:
+        with suppress(OSError):
+            temporary.unlink()
+
+
+class _Contents:
+    """What each written frame holds: its host's text, and its size and time on disk."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._entries: Dict[str, object] = dict(read_json(path))
+
+    def is_current(self, path: Path, content: Optional[str]) -> bool:
+        """True when the file is there, untouched, and holds that content."""
+        if content is None:
+            return False
+        on_disk = _on_disk(path)
+        return on_disk is not None and self._entries.get(path.name) == [content, *on_disk]
+
+    def note(self, path: Path, content: Optional[str]) -> None:
+        """Keep what the file holds now.
+
+        Raises:
+            FolderError: the disk refused.
+        """
+        on_disk = _on_disk(path)
+        if content is None or on_disk is None:
+            self._entries.pop(path.name, None)
+        else:
+            self._entries[path.name] = [content, *on_disk]
+        write_text(self._path, json.dumps(self._entries, indent=0, sort_keys=True) + "\n")
+
+
+def _on_disk(path: Path) -> Optional[Tuple[int, int]]:
+    """Size in bytes and time of change in nanoseconds; None when there is no such file."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_size, found.st_mtime_ns

@@ -1,0 +1,190 @@
+"""Status: what a panel shows of a node, and how each event of the engine changes it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import Any, Dict, Mapping, Optional, Tuple
+
+from infusion_node.wire.events import (
+    Event,
+    Failed,
+    Finished,
+    Frame,
+    Preview,
+    Progress,
+    Resolved,
+    Started,
+    Waiting,
+    Warned,
+)
+
+
+class State(str, Enum):
+    """Where a node stands: idle -> serialising -> running -> done | failed | cancelled."""
+
+    IDLE = "idle"
+    """Nothing was asked for yet."""
+    SERIALISING = "serialising"
+    """The host writes the frames that the engine will read."""
+    RUNNING = "running"
+    """The engine is at work, in a process of its own."""
+    DONE = "done"
+    """The new layer is on disk."""
+    FAILED = "failed"
+    """It ended without a result; `line` and `remedy` say why and what to do."""
+    CANCELLED = "cancelled"
+    """Somebody stopped it; everything finished is kept."""
+
+    @property
+    def is_working(self) -> bool:
+        """True while something is being done."""
+        return self in (State.SERIALISING, State.RUNNING)
+
+
+@dataclass(frozen=True)
+class Status:
+    """One moment of a node, ready to be shown."""
+
+    state: State = State.IDLE
+    """Where the node stands."""
+    line: str = "Ready."
+    """One sentence for the panel."""
+    remedy: str = ""
+    """What to do about it, in one sentence; empty when nothing has to be done."""
+    fraction: Optional[float] = None
+    """How much of the whole run is done, 0 to 1; None while nobody can know."""
+    eta_seconds: Optional[float] = None
+    """Seconds until the fill is there, at the recent pace; None while unknown."""
+    preview: Optional[str] = None
+    """The last picture of the work, as a path."""
+    warnings: Tuple[str, ...] = ()
+    """What the user should know although the run went on."""
+    result: Optional[str] = None
+    """The frames that are written, as a pattern; None until the engine has resolved the job."""
+    layers: Tuple[str, ...] = ()
+    """The layers that those frames hold, one for each take; empty when they are merged."""
+    frames_written: int = 0
+    """Frames of the result that stand under their final names."""
+    engine_pid: Optional[int] = None
+    """Process id of the engine, as it says itself."""
+    details: Tuple[str, ...] = ()
+    """The log's last lines, when the run failed."""
+
+
+PHASES: Mapping[str, Tuple[float, float, str]] = {
+    "loading": (0.00, 0.01, "Starting the engine."),
+    "looking": (0.01, 0.02, "Looking at the frames"),
+    "reading": (0.02, 0.03, "Reading around the matte"),
+    "measuring": (0.03, 0.04, "Trying this machine's speed"),
+    "inpainting": (0.04, 0.97, "Inpainting"),
+    "writing": (0.97, 1.00, "Writing"),
+}
+"""Each phase of a run: where it begins and ends in the whole, and what a panel says of it.
+
+Inpainting is all but a few seconds of any run, so the shares of the rest only keep the bar moving.
+"""
+
+
+def after(status: Status, event: Event) -> Status:
+    """The status once the engine has said `event`; what no panel shows changes nothing."""
+    if isinstance(event, Started):
+        return replace(
+            status, state=State.RUNNING, line="The engine looks at the job.",
+            fraction=0.0, engine_pid=event.pid,
+        )  # fmt: skip
+    if isinstance(event, Resolved):
+        return _resolved(status, event.plan)
+    if isinstance(event, Waiting):
+        return replace(status, line=f"Waiting for {event.waiting_for}.", eta_seconds=None)
+    if isinstance(event, Progress):
+        return _progressed(status, event)
+    if isinstance(event, Preview):
+        return replace(status, preview=event.path)
+    if isinstance(event, Frame):
+        return replace(status, frames_written=status.frames_written + 1)
+    if isinstance(event, Warned):
+        text = f"{event.message} {event.remedy}".rstrip()
+        return replace(status, warnings=(*status.warnings, text))
+    if isinstance(event, Finished):
+        return replace(
+            status, state=State.DONE, fraction=1.0, eta_seconds=None,
+            line=f"Done: {_counted(event.frames, 'frame')} in {spoken(event.seconds)}.",
+        )  # fmt: skip
+    if isinstance(event, Failed):
+        return _failed(status, event)
+    return status
+
+
+def spoken(seconds: float) -> str:
+    """A length of time as a person says it: `12 s`, `6 min`, `2 h 05 min`."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes = round(seconds / 60)
+    if minutes < 60:
+        return f"{minutes} min"
+    return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def _resolved(status: Status, plan: Mapping[str, Any]) -> Status:
+    """The status once the job is understood: where the frames go and what they hold."""
+    output = _section(plan, "output")
+    layers: Tuple[str, ...] = ()
+    if output.get("write") != "merged":
+        further = output.get("further_takes") or []
+        layers = tuple(str(name) for name in [output.get("layer"), *further] if name)
+    files = output.get("files")
+    return replace(status, result=str(files) if files else None, layers=layers)
+
+
+def _progressed(status: Status, event: Progress) -> Status:
+    """The status after some of a phase was done."""
+    begins, ends, words = PHASES.get(event.phase, (0.0, 0.0, event.phase.capitalize()))
+    part = event.done / event.total if event.total else 0.0
+    fraction = max(status.fraction or 0.0, begins + (ends - begins) * min(1.0, part))
+    eta = event.eta_seconds if event.phase == "inpainting" else None
+    return replace(
+        status, fraction=fraction, eta_seconds=eta, line=_progress_line(event, words, eta)
+    )
+
+
+def _progress_line(event: Progress, words: str, eta: Optional[float]) -> str:
+    """What a panel says while a phase goes on."""
+    if words.endswith(".") or not event.total:
+        return words.rstrip(".") + "."
+    if event.phase != "inpainting":
+        return f"{words}, {event.done} of {event.total}."
+    parts = [words]
+    if event.figures.get("takes", 1) > 1:
+        parts.append(f"take {event.figures['take']:.0f} of {event.figures['takes']:.0f}")
+    if "interval" in event.figures and "intervals" in event.figures:
+        interval = event.figures["interval"] + 1
+        parts.append(f"interval {interval:.0f} of {event.figures['intervals']:.0f}")
+    if eta is not None:
+        parts.append(f"about {spoken(eta)} left")
+    return ", ".join(parts) + "."
+
+
+def _failed(status: Status, event: Failed) -> Status:
+    """The status after the engine gave up, or was told to stop."""
+    if event.code == "cancelled":
+        return replace(
+            status, state=State.CANCELLED, eta_seconds=None,
+            line="Cancelled; everything finished is kept.",
+            remedy="Press Inpaint to go on from there.",
+        )  # fmt: skip
+    return replace(
+        status, state=State.FAILED, line=event.message, remedy=event.remedy, eta_seconds=None
+    )
+
+
+def _section(plan: Mapping[str, Any], name: str) -> Dict[str, Any]:
+    """A section of a resolved plan; empty when an engine of another release has none."""
+    section = plan.get(name)
+    return section if isinstance(section, dict) else {}
+
+
+def _counted(number: int, noun: str) -> str:
+    """A number with its noun, in the right one of both forms."""
+    return f"{number} {noun}" + ("" if number == 1 else "s")
