@@ -7,6 +7,7 @@ import platform
 import signal
 import subprocess
 import sys
+import threading
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -50,6 +51,8 @@ def start(engine: Engine, run: RunFolder, environment: Mapping[str, str]) -> Run
                 f"The engine '{engine.path}' cannot be started: {error.strerror or error}.",
                 remedy="Name a working infusion-render in the Engine knob.",
             ) from None
+    # Somebody has to take note of its end, or it stays in the system's table as long as the host.
+    threading.Thread(target=process.wait, name="infusion-reap", daemon=True).start()
     record = RunRecord(process.pid, platform.node(), tuple(command), time.time())
     running = Running(record, process)
     try:
