@@ -79,7 +79,7 @@ def _measured(
     plan: Plan, source: Source, store: Store, report: Report, identity: BudgetIdentity
 ) -> Plan:
     """The plan with numbers from this device's speed, which are kept from now on."""
-    before = report.seconds
+    before = report.seconds - report.waited
     trial = Infusion(
         source,
         plan.settings,
@@ -92,7 +92,7 @@ def _measured(
     )
     speeds = measured(trial)
     # Writing the frames takes about as long as looking at them and reading them did.
-    around = report.seconds + before
+    around = report.seconds - report.waited + before
     budget = allocated(
         plan.settings,
         speeds,

@@ -106,6 +106,7 @@ class Report:
         self.frames_written = 0
         self.hits = 0
         self.fitted = 0
+        self.waited = 0.0  # seconds of the run in which nothing was done: its turn had not come
         self.phase = ""
         self._clock = clock
         self._wall_clock = wall_clock

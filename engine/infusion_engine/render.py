@@ -33,6 +33,7 @@ from infusion_engine.review.interval_done import IntervalDone
 from infusion_engine.review.onlooker import Onlooker
 from infusion_engine.sheet import write_sheet
 from infusion_engine.take import Take, by_files
+from infusion_engine.turn import turn
 from infusion_node.wire.events import Resolved
 
 FIRST_TAKE = 0
@@ -145,6 +146,20 @@ def _fill(
     """The filled clip of every take, from the cache as far as it goes."""
     torch.set_num_threads(plan.threads)
     device = choose_device(plan.job.device)
+    with turn(device, report, shares=plan.job.threads is not None):
+        return _fill_on(plan, found, encoding, report, onlooker, device=device)
+
+
+def _fill_on(
+    plan: Plan,
+    found: Survey,
+    encoding: Encoding,
+    report: Report,
+    onlooker: Onlooker,
+    *,
+    device: torch.device,
+) -> tuple[Filled, ...]:
+    """What `_fill` does once the device is ours."""
     if (settings := chosen(plan.settings, device)) != plan.settings:
         plan = replace(plan, settings=settings)
         _tell_resolved(plan, report, onlooker)

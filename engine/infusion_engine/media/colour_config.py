@@ -83,7 +83,7 @@ class ColourConfig:
         """
         if self.source.startswith(_BUILT_IN):
             moves = self.source.endswith(_MOVING)
-            release = oiio.get_string_attribute("opencolorio_version") if moves else ""
+            release = library_version() if moves else ""
             return f"{self.source} {release}".rstrip()
         path = Path(self.source)
         try:
@@ -95,6 +95,11 @@ class ColourConfig:
         except OSError as error:
             raise _unreadable(self.source, self.origin, error.strerror or str(error)) from error
         return "sha256:" + hashlib.sha256(json.dumps(found, sort_keys=True).encode()).hexdigest()
+
+
+def library_version() -> str:
+    """The version of OpenColorIO that OpenImageIO brings along."""
+    return str(oiio.get_string_attribute("opencolorio_version"))
 
 
 def open_config() -> ColourConfig:
