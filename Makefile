@@ -5,8 +5,9 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.installed
 DEMO   := build/demo
+BPY_PYTHON ?= python3.11
 
-.PHONY: help demo picture test test-slow check format clean
+.PHONY: help demo picture test test-slow test-hosts test-hosts-slow check format clean
 
 help:
 	@echo "make demo    generate a burning plate, remove what stands before the fire, show the result"
@@ -44,6 +45,21 @@ test: $(READY)
 
 test-slow: $(READY)
 	$(BIN)/python -m pytest -m slow
+
+# Blender as a Python module, each release in an environment of its own: about a gigabyte.
+build/hosts/bpy45/.installed: BPY = bpy==4.5.*
+build/hosts/bpy50/.installed: BPY = bpy==5.0.*
+build/hosts/bpy%/.installed:
+	$(BPY_PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11) and "Blender wants Python 3.11: make BPY_PYTHON=...")'
+	$(BPY_PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check '$(BPY)'
+	touch $@
+
+test-hosts: $(READY) build/hosts/bpy45/.installed
+	$(BIN)/python -m pytest tests/hosts
+
+test-hosts-slow: $(READY) build/hosts/bpy50/.installed
+	$(BIN)/python -m pytest tests/hosts -m slow
 
 check: $(READY)
 	$(BIN)/ruff check

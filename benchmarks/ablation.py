@@ -47,6 +47,7 @@ VARIANTS: Mapping[str, Mapping[str, str]] = {
     "fp32": {"precision": "fp32"},
     "ancestral": {"sampler": "ancestral"},
     "deterministic": {"sampler": "deterministic"},
+    "one layout": {"layouts": "1"},
     "layout as it is predicted": {"settling_rounds": "0"},
     "last evaluation at 1": {"last_timestep": "1"},
     "no interval twice": {"resamplings": "0"},
@@ -60,6 +61,7 @@ SEEDS = (0, 1)
 _ONLY_SAMPLING = {
     "sampler",
     "sampling_steps",
+    "layouts",
     "settling_rounds",
     "resamplings",
     "still_frames",

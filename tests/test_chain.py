@@ -36,6 +36,7 @@ CHANGES: Mapping[str, str] = {
     "detail_steps_per_interval": "201",
     "detail_sampling_steps": "7",
     "last_timestep": "1",
+    "layouts": "2",
     "settling_rounds": "2",
     "resamplings": "2",
     "still_frames": "12",
@@ -58,7 +59,7 @@ CHANGES: Mapping[str, str] = {
 }
 ONLY_SAMPLING = {
     *("sampling_steps", "sampler", "margin_pixels", "detail_sampling_steps"),
-    *("settling_rounds", "resamplings", "still_frames", "last_timestep"),
+    *("layouts", "settling_rounds", "resamplings", "still_frames", "last_timestep"),
 }
 ONLY_FINER = {"detail_intervals", "detail_steps_per_interval", "detail_sampling_steps"}
 ONLY_THE_LAST = {"seam_pixels"}
@@ -264,12 +265,30 @@ def test_layout_settles_once_when_its_noise_is_faint() -> None:
 
 def test_the_interval_after_the_layout_is_gone_through_again() -> None:
     """That one alone, whether patches vote or not; each evaluation counts."""
-    spaced = replace(ADAM, spacing=Spacing.LOG_SNR, intervals=4, settling_rounds=0, resamplings=2)
+    spaced = replace(ADAM, spacing=Spacing.LOG_SNR, intervals=4, resamplings=2)
     found = chain(spaced)
     assert [s.repeats for s in found if s.level == 0] == [0, 0, 2, 0]
     assert {s.repeats for s in found if s.level > 0} == {0}
     assert [s.evaluations // len(s.timesteps) for s in found[:4]] == [1, 1, 3, 1]
     assert not any(stage.repeats for stage in chain(replace(spaced, intervals=1)))
+
+
+def test_layouts_go_down_side_by_side_until_one_is_chosen() -> None:
+    """Through the coarsest size, whose last stage chooses; every one of them is work."""
+    spaced = replace(ADAM, spacing=Spacing.LOG_SNR, intervals=4, layouts=3, settling_rounds=2)
+    found = chain(spaced)
+    assert [s.layouts for s in found] == [3, 3, 3, 3] + [1] * 4
+    assert [s.decides for s in found] == [False, False, False, True] + [False] * 4
+    first, votes, _, last = found[:4]
+    assert first.work == 3 * first.evaluations
+    assert votes.work == 3 * (votes.evaluations + 2 * 10)
+    assert last.work == 3 * (last.evaluations + 10)
+    assert {(s.layouts, s.decides) for s in chain(replace(spaced, layouts=1))} == {(1, False)}
+
+
+def test_one_layout_is_called_what_it_always_was() -> None:
+    """Where nothing is chosen the number of layouts is in no sample's name."""
+    assert not any("layouts" in s.sample.sampler for s in chain(replace(ADAM, layouts=1)))
 
 
 @pytest.mark.parametrize(("preset", "last"), [("draft", 0), ("standard", 0), ("paper", 1)])
@@ -287,7 +306,7 @@ def test_the_budget_counts_the_chain_s_evaluations(spacing: Spacing, count: int)
     settings = replace(PRESETS["draft"], spacing=spacing, intervals=count)
     taken = stages(named(), settings)
     for level in (0, 1):
-        found = sum(stage.evaluations for stage in taken if stage.level == level)
+        found = sum(s.layouts * s.evaluations for s in taken if s.level == level)
         counted = evaluations(settings, level)
         assert counted * 0.9 <= found <= counted
 

@@ -24,7 +24,7 @@ from tests.tiny import TINY
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-FLAT = replace(TINY, coarsest_hole_pixels=0, intervals=3)
+FLAT = replace(TINY, coarsest_hole_pixels=0, intervals=3, layouts=1)
 """One level of three intervals."""
 PAPER = replace(PRESETS["paper"], channels=4, intervals=3, steps_per_interval=2, sampling_steps=2)
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from infusion_engine import infuse
+from infusion_engine import crossing
 from infusion_engine.cache.store import Store
 from infusion_engine.diffusion.pyramid import PyramidLevel, coarser
 from infusion_engine.diffusion.resample import resampled_interval
@@ -43,7 +43,7 @@ def scenes(folder: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch) ->
         found.append(scene)
         return resampled_interval(denoiser, x, scene, **others)
 
-    monkeypatch.setattr(infuse, "resampled_interval", noted)
+    monkeypatch.setattr(crossing, "resampled_interval", noted)
     finest = shot()
     sizes = (coarser(finest), finest) if settings.coarsest_hole_pixels else (finest,)
     Infusion(

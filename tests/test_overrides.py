@@ -136,6 +136,7 @@ def test_an_unknown_key_lists_the_known_ones() -> None:
         ("optimiser", "sgd"),
         ("last_timestep", "11"),
         ("last_timestep", "-1"),
+        ("layouts", "0"),
         ("resamplings", "-1"),
         ("still_frames", "-1"),
         ("seam_pixels", "-1"),

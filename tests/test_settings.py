@@ -31,7 +31,8 @@ PUBLISHED = {
     "detail_steps_per_interval": 10_000,
     "detail_sampling_steps": 50,
     "last_timestep": 1,
-    "settling_rounds": 0,  # ours; the paper has no such thing
+    "layouts": 1,  # ours; the paper draws one
+    "settling_rounds": 0,  # nor has it this
     "resamplings": 0,  # nor this
     "still_frames": 0,  # nor this
     "seam_pixels": 0,  # nor this

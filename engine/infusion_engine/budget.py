@@ -52,8 +52,8 @@ def allocated(
         seconds: to be spent; may be 0 or less, where nothing is left.
         takes: samples to draw from the fits.
     """
-    voting = _voting_seconds(settings, speeds) * takes
-    seconds -= voting
+    searching = _searching_seconds(settings, speeds) * takes
+    seconds -= searching
     fitting = _fitting_seconds(settings, speeds)
     sampling = _sampling_seconds(settings, speeds) * takes
     steps = min(max((seconds - sampling) / fitting, LEAST_STEPS), MOST_STEPS)
@@ -69,7 +69,7 @@ def allocated(
         detail_sampling_steps=_share(settings.detail_sampling_steps, share),
     )
     expected = _fitting_seconds(found, speeds) + _sampling_seconds(found, speeds) * takes
-    return Budget(found, expected + voting)
+    return Budget(found, expected + searching)
 
 
 def batches(settings: Settings, level: int) -> int:
@@ -81,8 +81,10 @@ def batches(settings: Settings, level: int) -> int:
 def evaluations(settings: Settings, level: int) -> int:
     """Denoiser evaluations that a sample takes at a level, as far as there are timesteps."""
     own = at_level(settings, level)
-    again = settings.resamplings if level == 0 and _is_laid_out(settings) else 0
-    return own.sampling_steps * (own.intervals + again)
+    if level > 0:
+        return own.sampling_steps * own.intervals
+    again = settings.resamplings if _is_laid_out(settings) else 0
+    return settings.layouts * own.sampling_steps * (own.intervals + again)
 
 
 def _is_laid_out(settings: Settings) -> bool:
@@ -112,7 +114,8 @@ def _sampling_seconds(settings: Settings, speeds: Sequence[LevelSpeed]) -> float
     )
 
 
-def _voting_seconds(settings: Settings, speeds: Sequence[LevelSpeed]) -> float:
-    """Seconds for the votes on one sample's layout."""
-    rounds = settings.settling_rounds if _is_laid_out(settings) else 0
-    return rounds * ROUND_WORK * speeds[0].evaluation_seconds
+def _searching_seconds(settings: Settings, speeds: Sequence[LevelSpeed]) -> float:
+    """Seconds for the searches for patches in which one sample's layout is decided."""
+    votes = settings.settling_rounds if _is_laid_out(settings) else 0
+    compared = 1 if settings.layouts > 1 else 0
+    return settings.layouts * (votes + compared) * ROUND_WORK * speeds[0].evaluation_seconds

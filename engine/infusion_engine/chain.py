@@ -32,6 +32,8 @@ _SAMPLING_SETTINGS = (
     *("sampling_steps", "last_timestep", "sampler", "margin_pixels"),
     *("settling_rounds", "resamplings", "still_frames"),
 )
+_ONLY_SOME = ("layouts", "seam_pixels")
+"""Sampling settings that are named in the stages alone that they change."""
 _SAMPLING_RULE = 2
 """Raised whenever the same settings would give another sample from the same fits."""
 _REPLACED = (
@@ -73,6 +75,10 @@ class Stage:
     """Where the denoiser is evaluated, falling."""
     then: int
     """The level's next interval's first timestep; -1 after the level's last: its x_0 is done."""
+    layouts: int
+    """How many samples go down side by side: at the coarsest level alone more than one."""
+    decides: bool
+    """True where, at its end, one of several layouts is chosen."""
     rounds: int
     """How often the plate's patches vote on the layout at its end."""
     repeats: int
@@ -86,13 +92,18 @@ class Stage:
 
     @property
     def evaluations(self) -> int:
-        """How often the denoiser is asked."""
+        """How often the denoiser is asked, for one layout."""
         return len(self.timesteps) * (1 + self.repeats)
 
     @property
-    def work(self) -> int:
-        """What sampling it takes, votes included, in evaluations of its denoiser."""
+    def work_of_one(self) -> int:
+        """What sampling one layout takes, votes included, in evaluations of its denoiser."""
         return self.evaluations + ROUND_WORK * self.rounds
+
+    @property
+    def work(self) -> int:
+        """What sampling it takes in all: every layout, and a search for patches to compare each."""
+        return self.layouts * (self.work_of_one + (ROUND_WORK if self.decides else 0))
 
 
 def stages(named: Named, settings: Settings) -> tuple[Stage, ...]:
@@ -108,7 +119,9 @@ def stages(named: Named, settings: Settings) -> tuple[Stage, ...]:
             then = -1 if following is None else following.high - 1
             fit = _fit_identity(named, own, level, interval, before)
             ends = then < 0 and level == len(named.tops) - 1
-            seam = own.seam_pixels if ends else 0
+            some = {"seam_pixels": own.seam_pixels} if ends and own.seam_pixels else {}
+            if level == 0 and own.layouts > 1:
+                some["layouts"] = own.layouts
             chain.append(
                 Stage(
                     level=level,
@@ -118,15 +131,17 @@ def stages(named: Named, settings: Settings) -> tuple[Stage, ...]:
                         interval, own.sampling_steps, last=own.last_timestep
                     ),
                     then=then,
+                    layouts=some.get("layouts", 1),
+                    decides=level == 0 and then < 0 and own.layouts > 1,
                     rounds=own.settling_rounds if interval.index == laid_out else 0,
                     repeats=own.resamplings if interval.index - 1 == laid_out else 0,
-                    seam=seam,
+                    seam=some.get("seam_pixels", 0),
                     fit=fit,
                     sample=SampleIdentity(
                         fit=fit.key,
                         seed=named.seed,
                         take=named.take,
-                        sampler=_sampler(own, seam),
+                        sampler=_sampler(own, some),
                         noisier=None if before is None else before.sample.key,
                     ),
                 )
@@ -134,12 +149,10 @@ def stages(named: Named, settings: Settings) -> tuple[Stage, ...]:
     return tuple(chain)
 
 
-def _sampler(own: Settings, seam: int) -> dict[str, object]:
-    """What of the settings a sample hangs on, beside its fit; `seam` is the stage's own."""
+def _sampler(own: Settings, some: Mapping[str, int]) -> dict[str, object]:
+    """What of the settings a sample hangs on, beside its fit; `some` hold in this stage alone."""
     numbers = {name: described(own)[name] for name in _SAMPLING_SETTINGS}
-    if seam:
-        numbers["seam_pixels"] = seam
-    return {**numbers, "rule": _SAMPLING_RULE}
+    return {**numbers, **some, "rule": _SAMPLING_RULE}
 
 
 def _fit_identity(
@@ -153,7 +166,7 @@ def _fit_identity(
     if own.precision is Precision.AUTO:
         raise ValueError("arithmetic is chosen before a fit is named")
     numbers = described(own)
-    for name in (*_SAMPLING_SETTINGS, *_REPLACED, "seam_pixels", "coarsest_hole_pixels"):
+    for name in (*_SAMPLING_SETTINGS, *_ONLY_SOME, *_REPLACED, "coarsest_hole_pixels"):
         del numbers[name]
     precision = str(numbers.pop("precision"))
     network = {"kind": numbers.pop("network"), "channels": numbers.pop("channels")}

@@ -18,13 +18,12 @@ from torch import Tensor
 from infusion_engine.cache.entry import Kind
 from infusion_engine.cache.store import Store
 from infusion_engine.chain import FIT_SEED, Named, stages
-from infusion_engine.diffusion.denoise import Model, build, initialise, load_state, precise
+from infusion_engine.crossing import Crossing
+from infusion_engine.diffusion.denoise import Model, build, initialise, load_state
 from infusion_engine.diffusion.patches import Patches
 from infusion_engine.diffusion.place import sampled_place
 from infusion_engine.diffusion.pyramid import PyramidLevel, beneath, known_range
-from infusion_engine.diffusion.resample import resampled_interval
-from infusion_engine.diffusion.sample import NoiseSource, Scene, noised
-from infusion_engine.diffusion.settle import settled
+from infusion_engine.diffusion.sample import NoiseSource, Scene
 from infusion_engine.frugal import Frugal
 from infusion_engine.machine import made_with
 from infusion_engine.progress import Report
@@ -39,6 +38,8 @@ _CLIP_BYTES = 16
 """Held for each voxel of every level: its clip and its hole."""
 _SAMPLED_BYTES = 100
 """Held for each voxel that is sampled, while it is: scene, sample and prediction."""
+_LAYOUT_BYTES = 36
+"""Held besides for each further layout: its sample before and after, and its prediction."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +124,8 @@ class Infusion:
         """Bytes that are held while a level is sampled, whatever its pieces."""
         sampled = self.levels[level].hole[..., *self.places[level]].numel()
         clips = sum(one.hole.numel() for one in self.levels)
-        return _CLIP_BYTES * clips + _SAMPLED_BYTES * sampled
+        layouts = self.settings.layouts if level == 0 else 1
+        return _CLIP_BYTES * clips + (_SAMPLED_BYTES + _LAYOUT_BYTES * (layouts - 1)) * sampled
 
     def begin(self, seed: int, *, number: int = 1, count: int = 1) -> None:
         """Have `run` draw the sample of `seed`, from the same fits: take `number` of `count`."""
@@ -286,34 +288,17 @@ class Infusion:
             noise = NoiseSource(seed=self.seed, take=self.take, level=stage.level)
             scene = self._scene(index)
             begins = index == 0 or self.stages[index - 1].level < stage.level
-            if x is None or begins:
-                x = noised(scene, noise, stage.timesteps[0], scene.hint.guess[0])
             denoiser = self.denoiser(stage.level)
-            with precise(self.settings.precision, x.device):
-                x, x_0 = resampled_interval(
-                    denoiser,
-                    x,
-                    scene,
-                    timesteps=stage.timesteps,
-                    then=stage.then,
-                    repeats=stage.repeats,
-                    sampler=self.settings.sampler,
-                    source=noise,
-                    on_step=lambda step: self._work.sampled(index, step),
-                )
-            if stage.rounds:
-                patches = Patches.of(self.levels[stage.level], self.units[stage.level])
-                x_0 = settled(
-                    x_0,
-                    scene.hole,
-                    patches,
-                    rounds=stage.rounds,
-                    check=self.report.check,
-                    on_round=lambda done: self._work.voted(index, done),
-                )
-                x = noised(scene, noise, stage.then, x_0)
-            if stage.seam:
-                scene.mend(x_0, pixels=stage.seam, check=self.report.check)
+            crossing = Crossing(
+                stage=stage,
+                scene=scene,
+                denoiser=denoiser,
+                noise=noise,
+                patches=lambda: Patches.of(self.levels[stage.level], self.units[stage.level]),
+                check=self.report.check,
+                on_work=lambda done: self._work.sampled(index, done),
+            )
+            x, x_0 = crossing.sample(None if begins else x)
             self.memory = denoiser.memory  # what did not fit will not fit the next time
             # The last interval's predicted x_0 is the level's result, as published.
             result = x_0 if stage.then < 0 else x

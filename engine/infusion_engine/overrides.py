@@ -78,6 +78,7 @@ _LEAST: Mapping[str, float] = {
     "detail_steps_per_interval": 1,
     "detail_sampling_steps": 1,
     "last_timestep": 0,
+    "layouts": 1,
     "settling_rounds": 0,
     "resamplings": 0,
     "still_frames": 0,

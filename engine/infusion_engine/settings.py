@@ -112,6 +112,9 @@ class Settings:
     last_timestep: int
     """Timestep of the last evaluation, whose predicted x_0 is the result: at 1 noise has a sigma
     of 0.0148, at 0 one of 0.01, and finer texture than that is lost."""
+    layouts: int
+    """Samples that are drawn at the coarsest size; the one whose patches look most like the
+    plate's is gone on with."""
     settling_rounds: int
     """How often patches of the plate vote on the coarsest size's layout; 0 for not at all."""
     resamplings: int
@@ -168,6 +171,7 @@ PRESETS: Mapping[str, Settings] = {
         detail_steps_per_interval=10_000,
         detail_sampling_steps=50,
         last_timestep=1,
+        layouts=1,
         settling_rounds=0,
         resamplings=0,
         still_frames=0,
@@ -201,6 +205,7 @@ PRESETS: Mapping[str, Settings] = {
         detail_steps_per_interval=1_500,
         detail_sampling_steps=16,
         last_timestep=0,
+        layouts=3,
         settling_rounds=3,
         resamplings=1,
         still_frames=24,
@@ -234,6 +239,7 @@ PRESETS: Mapping[str, Settings] = {
         detail_steps_per_interval=200,
         detail_sampling_steps=8,
         last_timestep=0,
+        layouts=3,
         settling_rounds=3,
         resamplings=1,
         still_frames=24,

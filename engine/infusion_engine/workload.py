@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from infusion_engine.chain import Stage
 from infusion_engine.diffusion.pyramid import PyramidLevel
 from infusion_engine.progress import Report
-from infusion_engine.settings import ROUND_WORK
 
 _BACKWARD_COST = 3  # a training step costs about three forward passes over the same voxels
 
@@ -49,7 +48,6 @@ class Workload:
             self.fit_step.append(_BACKWARD_COST * window * own.batch)
             across, down = columns.stop - columns.start, rows.stop - rows.start
             self.sample_step.append(frames * across * down)
-        self.evaluations = [stage.evaluations for stage in chain]
         sampling = [stage.work * step for stage, step in zip(chain, self.sample_step, strict=True)]
         fitting = [steps * step for steps, step in zip(self.fit_steps, self.fit_step, strict=True)]
         self.total = sum(fitting) + takes * sum(sampling)
@@ -67,14 +65,10 @@ class Workload:
         """`step` optimiser steps of stage `index` are done."""
         self._tell(index, self.fit_step[index] * step, loss=loss)
 
-    def sampled(self, index: int, step: int) -> None:
-        """`step` denoiser evaluations of stage `index` are done."""
+    def sampled(self, index: int, done: int) -> None:
+        """`done` of the sampling work of stage `index` is done, in denoiser evaluations."""
         fitted = self.fit_step[index] * self.fit_steps[index]
-        self._tell(index, fitted + self.sample_step[index] * step)
-
-    def voted(self, index: int, rounds: int) -> None:
-        """`rounds` rounds of votes of stage `index` are done, after all its evaluations."""
-        self.sampled(index, self.evaluations[index] + ROUND_WORK * rounds)
+        self._tell(index, fitted + self.sample_step[index] * done)
 
     def _tell(self, index: int, within: int, **figures: float) -> None:
         self.report.progress(

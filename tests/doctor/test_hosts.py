@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -34,22 +36,22 @@ def test_none_installed_is_well(tmp_path: Path) -> None:
 def test_a_plug_in_of_nuke_is_found_in_each_folder(tmp_path: Path) -> None:
     """Every folder of NUKE_PATH, and the user's own, has a line; empty entries are none."""
     first, second = tmp_path / "first", tmp_path / "second"
-    (second / "infusion_hosts").mkdir(parents=True)
+    second.mkdir()
+    (second / "infusion-nuke.txt").touch()
     environment = {"NUKE_PATH": os.pathsep.join([str(first), "", str(second)])}
     assert told(environment, tmp_path)["Nuke"] == [
         f"{first}: none",
-        f"installed: {second / 'infusion_hosts'}",
+        f"installed: {second}",
         f"{tmp_path / '.nuke'}: none",
     ]
 
 
-def test_a_path_that_leads_into_the_plug_in_is_the_plug_in(tmp_path: Path) -> None:
-    """NUKE_PATH may name the very folder that Nuke's scripts lie in."""
-    inside = tmp_path / "infusion_hosts" / "nuke_host" / "plugin"
-    environment = {"NUKE_PATH": str(inside)}
-    assert "none installed" in told(environment, tmp_path)["Nuke"][0]
-    inside.mkdir(parents=True)
-    assert told(environment, tmp_path)["Nuke"][0] == f"installed: {inside}"
+def test_what_infusion_install_makes_for_nuke_is_found(tmp_path: Path) -> None:
+    """In the folder that the page for Nuke names, without NUKE_PATH."""
+    command = Path(sys.executable).parent / "infusion-install"
+    folder = tmp_path / ".nuke" / "infusion"
+    subprocess.run([command, "nuke", folder], check=True, capture_output=True)
+    assert told({}, tmp_path)["Nuke"] == [f"installed: {folder}"]
 
 
 def test_an_extension_of_blender_is_found_for_each_version(tmp_path: Path) -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from infusion_engine.doctor.findings import Finding, ok
 
-NUKE_PLUGIN = "infusion_hosts"
-"""The folder of our plug-in for Nuke."""
+NUKE_MARKER = "infusion-nuke.txt"
+"""The file by which the folder of our plug-in for Nuke is known."""
 BLENDER_EXTENSION = "infusion_inpaint"
 """The folder of our extension for Blender."""
 _EXTENSIONS = Path("extensions", "user_default")
@@ -60,9 +60,10 @@ def _told(host: str, plugins: Mapping[Path, Path | None]) -> list[Finding]:
 
 def _nuke_plugin(folder: Path) -> Path | None:
     """Our plug-in in a folder of Nuke's, which may lie inside it; None where it is not there."""
-    for path in (folder / NUKE_PLUGIN, folder):
+    # infusion-install makes a folder that NUKE_PATH names, or one in the user's own.
+    for path in (folder, folder / "infusion"):
         # os.path, and not Path: a folder that may not be looked into is none.
-        if NUKE_PLUGIN in path.parts and os.path.isdir(path):  # noqa: PTH112
+        if os.path.isfile(path / NUKE_MARKER):  # noqa: PTH113
             return path
     return None
 

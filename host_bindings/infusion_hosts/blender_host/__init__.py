@@ -1,0 +1,1 @@
+"""The Blender host: Infusion Inpaint as a node group of the compositor."""

@@ -1,0 +1,153 @@
+"""Sessions: which node of the core belongs to which group, and finding runs again after loading."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, Iterator, Optional
+
+import bpy
+
+from infusion_hosts.blender_host import group as groups
+from infusion_hosts.blender_host.binding import BlenderHost
+from infusion_hosts.blender_host.properties import shown
+from infusion_hosts.blender_host.tree import TREE
+from infusion_node.errors import NodeError, SetupError
+from infusion_node.job_folder import RunFolder
+from infusion_node.node import InfusionNode
+from infusion_node.serialise import FrameRange
+from infusion_node.status import State, Status
+from infusion_node.wire.job import JobError, RenderJob
+
+POLL_SECONDS = 0.5
+"""How often runs that were found again are looked after."""
+
+
+class Session:
+    """One group's node at work: writing frames, following the engine, taking in the result."""
+
+    def __init__(self, group_id: int) -> None:
+        self.group_id = group_id
+        self.node = InfusionNode(BlenderHost(group_id))
+        self.has_operator = False
+        """True while a modal operator steps it; else the timer does."""
+        self._writing: Optional[Iterator[Status]] = None
+
+    def begin(self) -> None:
+        """Start a run with what the panel holds.
+
+        Raises:
+            NodeError: it is at work already, or its group is not to be changed.
+        """
+        group = found_group(self.group_id)
+        if group is None or group.library is not None:
+            raise SetupError("The node's group is linked.", remedy="Make it local.")
+        self._writing = self.node.inpaint(shown(group))
+
+    def step(self) -> Status:
+        """Write one more frame, or read what the engine said; takes in a result that is done."""
+        before = self.node.status
+        if self._writing is not None:
+            status = next(self._writing, None)
+            if status is None or not status.state.is_working:
+                self._writing = None
+        else:
+            self.node.poll()
+        status = self.node.status
+        if status.state is State.DONE and before.state is not State.DONE:
+            self.take_in()
+        return status
+
+    def attach(self) -> Status:
+        """Find the last run again; one that is done is wired in unless it is already."""
+        status = self.node.attach()
+        if status.state is State.DONE:
+            self.take_in(anew=False)
+        return status
+
+    def take_in(self, *, anew: bool = True) -> None:
+        """Wire the result of the run that is done into the group.
+
+        Unless `anew`, a group that holds that result already is left as it is.
+        """
+        group, run, status = found_group(self.group_id), self.node.run, self.node.status
+        if group is None or run is None or status.result is None:
+            return
+        frames = _frames(run)
+        if frames is not None:
+            result = groups.Result(status.result, frames.first, frames.last, status.layers)
+            if anew or groups.kept_result(group) != result:
+                groups.keep_result(group, result)
+
+
+# Operators, panels and handlers are classes and functions that Blender calls without anything of
+# ours in hand, so what belongs to a group has to be found by the group alone.
+SESSIONS: Dict[int, Session] = {}
+"""The sessions of the file that is open, by their group's `session_uid`."""
+
+
+def session_of(group: Any) -> Session:
+    """The group's session, made when it has none."""
+    return SESSIONS.setdefault(group.session_uid, Session(group.session_uid))
+
+
+def status_of(group: Any) -> Status:
+    """What to show of a group."""
+    session = SESSIONS.get(group.session_uid)
+    return Status() if session is None else session.node.status
+
+
+def found_group(group_id: int) -> Optional[Any]:
+    """The group of that `session_uid`; None when it is gone."""
+    return next((g for g in infusion_groups() if g.session_uid == group_id), None)
+
+
+def infusion_groups() -> Iterator[Any]:
+    """All groups of ours in the open file."""
+    for group in bpy.data.node_groups:
+        if group.bl_idname == TREE and group.infusion.is_node:
+            yield group
+
+
+def attach_all() -> None:
+    """Find the runs of every group of the open file again, and look after those that go on."""
+    for group in infusion_groups():
+        if group.library is None:
+            session_of(group).attach()
+    watch()
+
+
+def watch() -> None:
+    """Have Blender's timer look after the runs that no operator steps."""
+    if not bpy.app.timers.is_registered(step_all):
+        bpy.app.timers.register(step_all, first_interval=POLL_SECONDS)
+
+
+def step_all() -> Optional[float]:
+    """Step every run that no operator steps; returns when to be called again, None for never."""
+    working = [s for s in SESSIONS.values() if s.node.status.state.is_working]
+    for session in working:
+        if not session.has_operator:
+            session.step()
+            redraw()
+    return POLL_SECONDS if working else None
+
+
+def redraw() -> None:
+    """Have every compositor on screen draw itself again."""
+    for window in bpy.context.window_manager.windows:
+        for area in window.screen.areas:
+            if area.type == "NODE_EDITOR":
+                area.tag_redraw()
+
+
+def forget_all() -> None:
+    """Drop every session; engines that run go on."""
+    SESSIONS.clear()
+
+
+def _frames(run: RunFolder) -> Optional[FrameRange]:
+    """The frames that a run wrote, from its job."""
+    try:
+        job = RenderJob.from_json(run.job.read_text("utf-8"))
+        return None if job.frames is None else FrameRange.parse(job.frames)
+    except (OSError, JobError, NodeError):
+        return None

@@ -1,0 +1,121 @@
+"""Buttons: what each button of the panel does; what goes wrong becomes a message."""
+
+from __future__ import annotations
+
+import webbrowser
+from pathlib import Path
+
+import nuke
+
+from infusion_hosts.nuke_host import farm, panel
+from infusion_hosts.nuke_host.sessions import Session, session_of
+from infusion_hosts.nuke_host.updates import Bar
+from infusion_node.errors import NodeError
+from infusion_node.job_folder import JobFolder
+from infusion_node.status import State, Status
+
+
+def inpaint(group: nuke.Group) -> None:
+    """Serialise with a progress window, start the engine, and leave the rest to a thread."""
+    session = session_of(group)
+    if nuke.executing():
+        nuke.message("Nuke is rendering. Press Inpaint again when it is done.")
+        return
+    session.unfollow()
+    try:
+        steps = session.node.inpaint(session.host.shown())
+    except NodeError as error:
+        nuke.message(str(error))
+        return
+    bar = Bar(f"Infusion Inpaint: {group.name()}")
+    status = session.node.status
+    for status in steps:
+        if bar.show(status):
+            session.node.cancel()
+    bar.close()
+    _begin_or_say(session, status)
+
+
+def cancel(group: nuke.Group) -> None:
+    """Ask what is going on to stop; the panel tells when it has."""
+    node = session_of(group).node
+    if node.status.state.is_working:
+        node.cancel()
+    else:
+        nuke.message("This node is not at work.")
+
+
+def new_take(group: nuke.Group) -> None:
+    """Move the seed past the takes that there are, and inpaint from the same fits."""
+    if session_of(group).node.status.state.is_working:
+        nuke.message("This node is at work. Cancel it, or wait until it is done.")
+        return
+    seed = group["seed"]
+    seed.setValue(int(seed.value()) + max(1, int(group["takes"].value())))
+    inpaint(group)
+
+
+def send_to_farm(group: nuke.Group) -> None:
+    """Write what has to be written, and hand the job to the farm's command."""
+    session = session_of(group)
+    if nuke.executing() or session.node.status.state.is_working:
+        nuke.message("Nuke or this node is at work. Press Send to farm again when it is done.")
+        return
+    bar = Bar(f"Infusion Inpaint: {group.name()}")
+    try:
+        for done, total in farm.send(session.host, session.host.shown()):
+            line = f"Writing frames for the farm, {done} of {total}."
+            status = Status(State.SERIALISING, line, fraction=done / total if total else 1.0)
+            if bar.show(status):
+                return
+    except NodeError as error:
+        nuke.message(str(error))
+    else:
+        panel.show(group, Status(line="Sent to the farm."))
+    finally:
+        bar.close()
+
+
+def open_report(group: nuke.Group) -> None:
+    """Open the last run's page."""
+    run = session_of(group).last_run()
+    page = None if run is None else run.report / "index.html"
+    if page is None or not page.is_file():
+        nuke.message("There is no report yet. It is written as soon as the engine works.")
+        return
+    webbrowser.open(page.as_uri())
+
+
+def reveal_files(group: nuke.Group) -> None:
+    """Open the folder of the result, or the node's own folder while there is none."""
+    session = session_of(group)
+    try:
+        workspace = session.host.workspace()
+    except NodeError as error:
+        nuke.message(str(error))
+        return
+    found = session.node.status.result
+    folders = ([Path(found).parent] if found else []) + [workspace / "result", workspace]
+    for folder in folders:
+        if folder.is_dir():
+            webbrowser.open(folder.as_uri())
+            return
+    nuke.message(f"There are no files yet. They will be in {JobFolder(workspace).path}.")
+
+
+def clear(group: nuke.Group) -> None:
+    """Let the plate through again; the files stay where they are."""
+    session = session_of(group)
+    if session.node.status.state.is_working:
+        nuke.message("This node is at work. Cancel it first.")
+        return
+    session.clear()
+
+
+def _begin_or_say(session: Session, status: Status) -> None:
+    """Follow a run that has begun; say at once why one has not."""
+    session.show(status)
+    if status.state is State.RUNNING:
+        session.follow()
+    elif status.state is State.FAILED:
+        nuke.message(f"{status.line} {status.remedy}".rstrip())

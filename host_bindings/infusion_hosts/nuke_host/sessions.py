@@ -1,0 +1,173 @@
+"""Sessions: which InfusionNode belongs to which Group, also after opening, pasting and undoing."""
+
+from __future__ import annotations
+
+import uuid
+from contextlib import suppress
+from typing import Dict, Optional, cast
+
+import nuke
+
+from infusion_hosts.nuke_host import farm, panel
+from infusion_hosts.nuke_host.binding import NukeHost, ours
+from infusion_hosts.nuke_host.group import NAME, Result, build, show_view, unrecorded, unwire, wire
+from infusion_hosts.nuke_host.updates import Follower
+from infusion_node.errors import NodeError
+from infusion_node.job_folder import JobFolder, RunFolder
+from infusion_node.node import InfusionNode
+from infusion_node.serialise import FrameRange
+from infusion_node.status import State, Status
+from infusion_node.wire.job import JobError, RenderJob
+
+_SESSIONS: Dict[str, Session] = {}
+"""Every node at work, by its hidden identity. Nuke's callbacks and buttons come with nothing but
+the node, so what belongs to it has to be found again in a table of the process."""
+
+
+class Session:
+    """One Group and the node's core behind it."""
+
+    def __init__(self, group: nuke.Group) -> None:
+        self.group = group
+        self.host = NukeHost(group)
+        self.node = InfusionNode(self.host)
+        self.follower: Optional[Follower] = None
+
+    @property
+    def is_alive(self) -> bool:
+        """False once the Group was deleted or its script closed."""
+        try:
+            return bool(self.group.name())
+        except ValueError:  # Nuke's answer for a node that is no more
+            return False
+
+    def last_run(self) -> Optional[RunFolder]:
+        """The folder of the last run, whoever started it; None before the first."""
+        if self.node.run is not None:
+            return self.node.run
+        if not self.group[panel.WORKSPACE].value():
+            return None
+        with suppress(NodeError):
+            return JobFolder(self.host.workspace()).latest_run()
+        return None
+
+    def show(self, status: Status) -> None:
+        """Show a status: in the panel, and with a run's end in the graph. Main thread only."""
+        panel.show(self.group, status)
+        run = self.node.run
+        if status.state.is_working or run is None:
+            return
+        if status.state is State.DONE:
+            result = _result_of(run, status, str(self.group["layer"].value()))
+            if result is not None:
+                wire(self.group, result)
+                show_view(self.group, self._view())
+        with unrecorded():
+            self.group[panel.SETTLED].setValue(run.path.name)
+
+    def follow(self) -> None:
+        """Keep the panel up to date until the run has ended; returns at once."""
+        self.unfollow()
+        self.follower = Follower(self.node, self.show, self.group.name())
+        self.follower.start()
+
+    def unfollow(self) -> None:
+        """Let an earlier run that has not been shown yet be."""
+        if self.follower is not None:
+            self.follower.stop()
+            self.follower = None
+
+    def clear(self) -> None:
+        """Take the fill out of the node and forget the run; files are kept. Not while it works."""
+        run = self.last_run()
+        self.unfollow()
+        self.node = InfusionNode(self.host)
+        unwire(self.group)
+        show_view(self.group, "")
+        with unrecorded():
+            self.group[panel.SETTLED].setValue("" if run is None else run.path.name)
+        panel.show(self.group, self.node.status)
+
+    def _view(self) -> str:
+        """The node's view, or nothing where that is unclear by now."""
+        try:
+            return self.host.view()
+        except NodeError:
+            return ""
+
+
+def register() -> None:
+    """Have Nuke tell of every Group that is made, read from a script or pasted."""
+    nuke.addOnCreate(_created, nodeClass="Group")
+
+
+def create() -> nuke.Group:
+    """A new Infusion Inpaint below the selected node, as every node of Nuke's menu is made."""
+    selected = nuke.selectedNodes()
+    group = cast(nuke.Group, nuke.createNode("Group", inpanel=False))
+    group.setName(NAME)
+    build(group)
+    if len(selected) == 1:  # a Group without inputs, as it was made, was not connected
+        group.setInput(0, selected[0])
+    _adopt(group)
+    if nuke.GUI:
+        group.showControlPanel()
+    return group
+
+
+def session_of(group: nuke.Group) -> Session:
+    """The session of a node, made when it has none."""
+    identity = str(group[panel.IDENTITY].value() or "")
+    found = _SESSIONS.get(identity)
+    if not identity or found is None or not found.is_alive:
+        found = _adopt(group)
+    return found
+
+
+def _created() -> None:
+    """What Nuke calls for each Group, before the nodes inside of it are there."""
+    node = nuke.thisNode()
+    if not panel.is_ours(node):
+        return
+    known = _SESSIONS.get(str(node[panel.IDENTITY].value()))
+    if known is not None and known.is_alive and known.group.fullName() == node.fullName():
+        return  # both NUKE_PATH and an init.py name our folder, so Nuke tells twice
+    session = _adopt(cast(nuke.Group, node))
+    if nuke.GUI:
+        _attach(session)
+
+
+def _adopt(group: nuke.Group) -> Session:
+    """Give a Group a session; one that was copied gets an identity and a folder of its own."""
+    identity = str(group[panel.IDENTITY].value() or "")
+    others = {str(node[panel.IDENTITY].value()) for node in ours(group)}
+    with unrecorded():
+        if not identity or identity in others:
+            group[panel.WORKSPACE].setValue("")
+            group[panel.SETTLED].setValue("")
+            identity = uuid.uuid4().hex
+            group[panel.IDENTITY].setValue(identity)
+        group[panel.SEND_TO_FARM].setVisible(farm.command_for(group) is not None)
+    _SESSIONS[identity] = Session(group)
+    return _SESSIONS[identity]
+
+
+def _attach(session: Session) -> None:
+    """Find a run that went on, or ended, while the script was closed."""
+    run = session.last_run()
+    if run is None or run.path.name == str(session.group[panel.SETTLED].value()):
+        return
+    if session.node.attach().state is not State.IDLE:
+        session.follow()  # shows it once the script has been read to its end
+
+
+def _result_of(run: RunFolder, status: Status, layer: str) -> Optional[Result]:
+    """What the run has written; None when its own job can no longer be read."""
+    try:
+        job = RenderJob.from_json(run.job.read_text("utf-8"), source=str(run.job))
+        frames = FrameRange.parse(job.frames or "")
+    except (OSError, JobError, NodeError):
+        return None
+    if status.result is None:
+        return None
+    return Result(status.result, frames.first, frames.last, status.layers, layer)

@@ -1,0 +1,105 @@
+"""The node graph: new, with a result of two takes, with a result that has no layer, and cleared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from infusion_hosts.nuke_host import buttons, panel, sessions
+from infusion_node.panel import PANEL, tooltip
+from tests.hosts.nuke.conftest import Shot, as_fake, read_node
+from tests.hosts.nuke.drawing import drawn, held
+from tests.hosts.nuke.fake_nuke.stage import Stage
+
+if TYPE_CHECKING:
+    import nuke
+
+
+def _run(node: nuke.Group, stage: Stage) -> None:
+    """Inpaint with the stand-in, to its end."""
+    buttons.inpaint(node)
+    assert stage.messages == []
+    follower = sessions.session_of(node).follower
+    assert follower is not None
+    stage.pump(lambda: follower.is_over)
+
+
+def _held(name: str, node: nuke.Group, tmp_path: Path) -> None:
+    identity = str(node[panel.IDENTITY].value())
+    held(name, drawn(as_fake(node)), folder=tmp_path.as_posix(), identity=identity)
+
+
+def test_a_new_node(node: nuke.Group, tmp_path: Path) -> None:
+    """A new node is the plate, a disabled Write for each input, and a Read that waits."""
+    _held("graph_new.txt", node, tmp_path)
+
+
+def test_it_is_made_below_what_is_selected(stage: Stage, shot: Shot) -> None:
+    """A new node takes what is selected for its plate, and opens its panel."""
+    plate = read_node(shot.plate)
+    as_fake(plate).selectOnly()
+    group = sessions.create()
+    assert group.input(0) == plate
+    assert stage.panels == ["InfusionInpaint1"]
+
+
+def test_every_setting_of_the_table_has_its_knob(node: nuke.Group) -> None:
+    """The panel has the table's settings in their order and with their help, and no others."""
+    names = [knob.name() for knob in as_fake(node).user_knobs()]
+    assert [name for name in names if not name.startswith("infusion_")] == [k.name for k in PANEL]
+    for knob in PANEL:
+        assert as_fake(node)[knob.name].tooltip() == tooltip(knob)
+
+
+def test_an_untouched_panel_asks_for_the_defaults(node: nuke.Group) -> None:
+    """What the widgets of a new node hold makes a job of defaults."""
+    from infusion_node.panel import job_fields
+    from infusion_node.wire.job import RenderJob
+
+    fields = job_fields(panel.shown(node))
+    plain = RenderJob(plate="p", output="o").to_dict()
+    assert {name: value for name, value in fields.items() if plain[name] != value} == {}
+
+
+def test_two_takes(
+    node: nuke.Group, stage: Stage, stand_in: Callable[[str], Path], tmp_path: Path
+) -> None:
+    """A result's layers are copied beside the plate, one Copy for each take."""
+    stand_in("finish")
+    node["takes"].setValue(2)
+    _run(node, stage)
+    _held("graph_two_takes.txt", node, tmp_path)
+    assert set(stage.layers) == {"infusion", "infusion2"}
+    assert stage.undo_is_off == 0
+
+
+def test_a_result_without_a_layer(
+    node: nuke.Group, stage: Stage, stand_in: Callable[[str], Path], tmp_path: Path
+) -> None:
+    """Where the files hold the fill alone, their RGB becomes the layer and its alpha is 1."""
+    stand_in("finish")
+    node["write"].setValue("merged")
+    _run(node, stage)
+    _held("graph_merged.txt", node, tmp_path)
+
+
+def test_clear(node: nuke.Group, stage: Stage, stand_in: Callable[[str], Path]) -> None:
+    """Clear leaves the graph as it was before, and the files where they are."""
+    stand_in("finish")
+    before = [line.split("(")[0] for line in drawn(as_fake(node)).splitlines() if "(" in line]
+    _run(node, stage)
+    buttons.clear(node)
+    after = [line.split("(")[0] for line in drawn(as_fake(node)).splitlines() if "(" in line]
+    assert sorted(after) == sorted(before)
+    assert node.knob("infusion_status") is not None
+    assert node["infusion_status"].value() == "Ready."
+    fill = as_fake(node.node("fill_in_rgb") or node)
+    above = fill.input(0)
+    assert above is not None
+    assert above.name() == "plate"
+    assert fill["disable"].value() is True
+    session = sessions.session_of(node)
+    run = session.last_run()
+    assert run is not None
+    assert run.job.is_file()

@@ -1,0 +1,90 @@
+"""The page about Nuke is so: its commands, its files, its buttons, its messages and its picture."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from infusion_hosts.nuke_host import buttons, panel, sessions
+from infusion_hosts.nuke_host.install import install
+from tests.hosts.nuke import draw_icon, draw_panel
+from tests.hosts.nuke.fake_nuke.stage import Stage
+
+if TYPE_CHECKING:
+    import nuke
+
+
+@pytest.fixture(scope="module")
+def page(checkout: Path) -> str:
+    """The page's text."""
+    return (checkout / "docs/hosts/nuke.md").read_text("utf-8")
+
+
+def test_the_installed_files_are_where_the_page_says(page: str, tmp_path: Path) -> None:
+    """Every path below ~/.nuke/infusion that the page names is there after its install command."""
+    assert "infusion-install nuke ~/.nuke/infusion\n" in page
+    assert "export NUKE_PATH=~/.nuke/infusion\n" in page
+    install(tmp_path / ".nuke/infusion")
+    named = set(re.findall(r"~/(\.nuke/infusion/[\w./-]+)", page))
+    assert len(named) >= 8
+    assert [name for name in named if not (tmp_path / name).is_file()] == []
+
+
+def test_a_runs_files_are_where_the_page_says(
+    page: str, node: nuke.Group, stage: Stage, stand_in: Callable[[str], Path], tmp_path: Path
+) -> None:
+    """After a first shot the node's folder beside the script holds what the table lists."""
+    import nuke
+
+    stand_in("finish")
+    node.setInput(0, nuke.nodes.Grade(multiply=1.0, inputs=[node.input(0)]))
+    buttons.inpaint(node)
+    follower = sessions.session_of(node).follower
+    assert follower is not None
+    stage.pump(lambda: follower.is_over)
+    (folder,) = re.findall(r"for instance `(.*?)`", page)
+    table = page.partition("## Where the files are")[2].partition("\n## ")[0]
+    named = set(re.findall(r"^\| `(.*?)` \|", table, re.MULTILINE)) - {"result"}
+    assert len(named) == 5
+    assert [name for name in named if not (tmp_path / folder / name).exists()] == []
+
+
+def test_the_page_has_every_button(page: str) -> None:
+    """The table of buttons is the panel's row of buttons."""
+    table = page.partition("| button |")[2].partition("\n\n")[0]
+    rows = re.findall(r"^\| ([A-Z][a-z ]+) \|", table, re.MULTILINE)
+    assert rows == [button.label for button in panel.BUTTONS]
+
+
+def test_the_messages_of_the_page_exist(page: str, checkout: Path) -> None:
+    """What the page says that the node says is in its source."""
+    table = page.partition("## When it goes wrong")[2]
+    messages = re.findall(r"^\| `(.*?)`", table, re.MULTILINE)
+    sources = [*(checkout / "infusion_node").glob("*.py"),
+               *(checkout / "host_bindings/infusion_hosts/nuke_host").rglob("*.py")]  # fmt: skip
+    text = re.sub(r'"\s+f?"', "", "".join(path.read_text("utf-8") for path in sources))
+    assert len(messages) == 7
+    for message in messages:
+        for part in message.split("..."):
+            assert part.strip(": ") in text, message
+
+
+def test_the_picture_is_the_panel(checkout: Path) -> None:
+    """The committed picture was drawn from the table as it is, and from the buttons as they are."""
+    labels = tuple(button.label for button in panel.BUTTONS)
+    with Image.open(draw_panel.PICTURE) as picture:
+        assert picture.text["lines"].split("\n") == draw_panel.lines(labels)  # type: ignore[attr-defined]
+        assert picture.size == draw_panel.panel(labels).size
+
+
+def test_the_icon_is_what_its_script_draws() -> None:
+    """The committed icon comes from the committed script."""
+    with Image.open(draw_icon.ICON) as icon:
+        difference = np.asarray(icon, int) - np.asarray(draw_icon.icon(), int)
+    assert np.abs(difference).max() <= 8

@@ -1,0 +1,255 @@
+"""Runs through the fake: with the real engine to a layer, and every way in which one may end."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from infusion_hosts.nuke_host import buttons, panel, sessions
+from infusion_node.status import State
+from tests.hosts.nuke.conftest import FIRST, LAST, Shot, as_fake
+from tests.hosts.nuke.fake_nuke import knobs
+from tests.hosts.nuke.fake_nuke.pictures import picture
+from tests.hosts.nuke.fake_nuke.stage import Stage
+
+if TYPE_CHECKING:
+    import nuke
+
+    from infusion_hosts.nuke_host.updates import Follower
+
+
+def _follower(node: nuke.Group) -> Follower:
+    found = sessions.session_of(node).follower
+    assert found is not None
+    return found
+
+
+def _text(node: nuke.Group) -> str:
+    return str(node[panel.STATUS].value())
+
+
+def test_a_graded_plate_gets_its_layer(
+    node: nuke.Group, stage: Stage, real_engine: Callable[[nuke.Group], None], tmp_path: Path
+) -> None:
+    """The whole way: rendered, filled, wired; RGB is the plate's own, the layer is the fill."""
+    import nuke
+
+    real_engine(node)
+    grade: nuke.Node = nuke.nodes.Grade(multiply=2.0, inputs=[node.input(0)])
+    node.setInput(0, grade)
+    buttons.inpaint(node)
+    assert stage.messages == []
+    follower = _follower(node)
+    stage.pump(lambda: follower.is_over)
+    assert _text(node).startswith("Done: 5 frames in ")
+    result = tmp_path / "infusion/comp_v001-InfusionInpaint1/result"
+    assert {file.name for file in result.iterdir()} >= {"plate.1001.exr", "plate.1005.exr"}
+    for frame in (FIRST, LAST):
+        plate, output = picture(as_fake(grade), frame), picture(as_fake(node), frame)
+        added = {f"infusion.{name}" for name in ("red", "green", "blue", "alpha")}
+        assert set(output) == set(plate) | added
+        assert all((output[name] == plate[name]).all() for name in plate)
+        hole = output["infusion.alpha"] > 0
+        assert (hole == (plate["rgba.alpha"] > 0)).all()
+        assert (output["infusion.red"] == plate["rgba.red"])[~hole].all()
+        assert (output["infusion.red"] != plate["rgba.red"])[hole].any()
+    node[panel.MERGE].setValue(True)
+    merged = picture(as_fake(node), FIRST)
+    assert (merged["rgba.green"] == merged["infusion.green"]).all()
+    assert (np.asarray(picture(as_fake(node), LAST + 9)["infusion.alpha"]) == 0).all()
+    assert stage.bars[-1][0] > 0
+
+
+def test_the_artist_goes_on_working(
+    node: nuke.Group, stage: Stage, stand_in: Callable[[str], Path]
+) -> None:
+    """Inpaint returns while the engine works; the panel and Nuke's window tell how far it is."""
+    stand_in("wait")
+    buttons.inpaint(node)
+    assert sessions.session_of(node).node.status.state is State.RUNNING
+    stage.pump(lambda: _text(node).startswith("27 %: Inpainting, interval 1 of 4"))
+    assert (27, "Inpainting, interval 1 of 4, about 12 s left.") in stage.bars
+    buttons.inpaint(node)
+    assert stage.messages == ["This node is at work already. Cancel it, or wait until it is done."]
+
+
+@pytest.mark.parametrize("by", ["button", "window"])
+def test_cancel(node: nuke.Group, stage: Stage, stand_in: Callable[[str], Path], by: str) -> None:
+    """The button and the window's own Cancel both stop the engine, and everything is kept."""
+    stand_in("wait")
+    buttons.inpaint(node)
+    stage.pump(lambda: "Inpainting" in _text(node))
+    if by == "button":
+        buttons.cancel(node)
+    else:
+        stage.is_bar_cancelled = True
+    follower = _follower(node)
+    stage.pump(lambda: follower.is_over)
+    assert _text(node) == (
+        "Cancelled; everything finished is kept.\nPress Inpaint to go on from there."
+    )
+    assert as_fake(node.node("result") or node)["disable"].value() is True
+
+
+def test_a_run_needs_no_progress_window(
+    node: nuke.Group,
+    stage: Stage,
+    stand_in: Callable[[str], Path],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A Nuke that will not show its progress window still gets its result."""
+
+    def refuse(name: str) -> None:
+        raise RuntimeError("not from this thread")
+
+    monkeypatch.setattr("nuke.ProgressTask", refuse)
+    stand_in("finish")
+    buttons.inpaint(node)
+    follower = _follower(node)
+    stage.pump(lambda: follower.is_over)
+    assert _text(node).startswith("Done")
+
+
+def test_the_engine_is_missing(
+    node: nuke.Group, stage: Stage, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Without an engine the node says where it looked, and what to do."""
+    monkeypatch.delenv("INFUSION_ENGINE", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    buttons.inpaint(node)
+    (message,) = stage.messages
+    assert message.startswith("The engine was not found: the Engine knob and INFUSION_ENGINE are")
+    assert "The engine was not found" in _text(node)
+    assert node["infusion_farm"].visible() is False
+
+
+def test_the_engine_is_killed(
+    node: nuke.Group, stage: Stage, stand_in: Callable[[str], Path]
+) -> None:
+    """An engine that dies without a word ends the run, and the panel says how to go on."""
+    stand_in("wait")
+    buttons.inpaint(node)
+    session = sessions.session_of(node)
+    stage.pump(lambda: "Inpainting" in _text(node))
+    pid = session.node.status.engine_pid
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    follower = _follower(node)
+    stage.pump(lambda: follower.is_over)
+    assert _text(node).startswith("The engine ended by signal 9 without a last word.")
+    assert "Press Inpaint to go on" in _text(node)
+
+
+def test_no_knob_is_set_while_nuke_renders(
+    node: nuke.Group, stage: Stage, stand_in: Callable[[str], Path]
+) -> None:
+    """What happens during a render is shown once the render is over, its end included."""
+    stand_in("finish")
+    buttons.inpaint(node)
+    session, follower = sessions.session_of(node), _follower(node)
+    knobs.RENDERING.set()
+    try:
+        before = _text(node)
+        stage.pump(lambda: session.node.status.state is State.DONE)
+        stage.pump(lambda: not follower._is_asked, seconds=5)
+        assert _text(node) == before
+        assert not follower.is_over
+    finally:
+        knobs.RENDERING.clear()
+    stage.pump(lambda: follower.is_over)
+    assert _text(node).startswith("Done")
+
+
+def test_inpaint_waits_for_nuke(node: nuke.Group, stage: Stage) -> None:
+    """Nothing is begun while Nuke renders."""
+    knobs.RENDERING.set()
+    try:
+        buttons.inpaint(node)
+    finally:
+        knobs.RENDERING.clear()
+    assert stage.messages == ["Nuke is rendering. Press Inpaint again when it is done."]
+
+
+def test_a_new_take(node: nuke.Group, stage: Stage, stand_in: Callable[[str], Path]) -> None:
+    """New take moves the seed past the takes that there are, and goes to work."""
+    stand_in("finish")
+    node["seed"].setValue(7)
+    node["takes"].setValue(2)
+    buttons.new_take(node)
+    assert node["seed"].value() == 9
+    run = sessions.session_of(node).node.run
+    assert run is not None
+    assert '"seed": 9' in run.job.read_text("utf-8")
+
+
+def test_report_and_files(
+    node: nuke.Group,
+    stage: Stage,
+    stand_in: Callable[[str], Path],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    """The buttons open the last run's page and the folder of the result, or say there is none."""
+    opened: list[str] = []
+    monkeypatch.setattr("webbrowser.open", opened.append)
+    buttons.open_report(node)
+    buttons.reveal_files(node)
+    assert len(stage.messages) == 2
+    stand_in("finish")
+    buttons.inpaint(node)
+    follower = _follower(node)
+    stage.pump(lambda: follower.is_over)
+    workspace = tmp_path / "infusion/comp_v001-InfusionInpaint1"
+    page = workspace / "runs/0001/report/index.html"
+    page.parent.mkdir()
+    page.touch()
+    (workspace / "result").mkdir()
+    buttons.open_report(node)
+    buttons.reveal_files(node)
+    assert opened == [page.as_uri(), (workspace / "result").as_uri()]
+
+
+def test_send_to_farm(
+    node: nuke.Group, stage: Stage, stand_in: Callable[[str], Path], shot: Shot, tmp_path: Path
+) -> None:
+    """The button is there where infusion-farm is; it renders and hands the job over."""
+    import nuke
+
+    engine = stand_in("wait")
+    assert node["infusion_farm"].visible() is False
+    command = engine.with_name("infusion-farm")
+    command.write_text(f"#!/bin/sh\necho \"$@\" > '{tmp_path}/asked'\n")
+    command.chmod(0o755)
+    node.setInput(0, nuke.nodes.Grade(multiply=2.0, inputs=[node.input(0)]))
+    again = sessions.create()
+    assert again["infusion_farm"].visible() is True
+    buttons.send_to_farm(node)
+    assert stage.messages == []
+    assert _text(node) == "Sent to the farm."
+    job = tmp_path / "infusion/comp_v001-InfusionInpaint1/runs/0001/job.json"
+    assert (tmp_path / "asked").read_text() == f"submit --job {job}\n"
+    assert len(stage.rendered) == 5
+    assert "plate/plate.%04d.exr" in job.read_text("utf-8")
+    command.write_text("#!/bin/sh\necho 'No scheduler is set up.' >&2\nexit 2\n")
+    buttons.send_to_farm(node)
+    assert stage.messages[0].startswith("The farm refused the job: No scheduler is set up.")
+
+
+def test_a_button_runs_what_is_written_on_it(node: nuke.Group, stage: Stage) -> None:
+    """Each button's Python is valid, and calls its action with the node."""
+    import nuke
+
+    for button in panel.BUTTONS:
+        knob = node[button.name]
+        assert callable(getattr(buttons, button.action))
+        assert f"buttons.{button.action}(nuke.thisNode())" in str(knob.value())
+    cancel = node["infusion_cancel"]
+    assert isinstance(cancel, nuke.PyScript_Knob)
+    cancel.execute()
+    assert stage.messages == ["This node is not at work."]
