@@ -35,6 +35,11 @@ class Footage:
     suffix: str = ".exr"
     """What the host writes when it has to: `.exr` (half float), `.dpx` (10 bit) for DPX plates."""
 
+    @property
+    def is_still(self) -> bool:
+        """True for a single frame, which as a matte holds for the whole shot."""
+        return self.first == self.last
+
 
 class Host(Protocol):
     """An application, as one node sees it."""

@@ -10,15 +10,13 @@ from dataclasses import replace
 from typing import Any, Callable, Iterator, Mapping, Optional
 
 from infusion_node.engine import ask, find_engine
-from infusion_node.errors import BusyError, NodeError, SetupError
+from infusion_node.errors import BusyError, NodeError
 from infusion_node.follow import LOST_SECONDS, EventsReader
-from infusion_node.host import Clip, Footage, Host
+from infusion_node.host import Host
 from infusion_node.job_folder import JobFolder, RunFolder, write_text
 from infusion_node.launch import Running, start
-from infusion_node.panel import job_fields
-from infusion_node.serialise import FrameRange, files_of, serialised
+from infusion_node.request import request_of, written
 from infusion_node.status import State, Status, after, spoken
-from infusion_node.wire.job import RenderJob
 
 GRACE_SECONDS = 10.0
 """How long a cancelled engine may take to end before it is killed; it needs five at most."""
@@ -152,49 +150,22 @@ class InfusionNode:
 
     def _serialise_and_start(self, shown: Mapping[str, Any]) -> Iterator[Status]:
         """The frames, the job and the engine."""
-        fields = job_fields(shown)
-        plate = self._host.footage(Clip.PLATE)
-        matte = self._host.footage(Clip.MATTE)
-        if plate is None:
-            raise SetupError("Nothing is connected to the plate.", remedy="Connect the plate.")
-        text = fields.pop("frames", None)
-        frames = FrameRange(plate.first, plate.last) if text is None else FrameRange.parse(text)
-        engine = ask(*find_engine(str(shown.get("engine") or "") or None, self._environment),
-                     self._environment)  # fmt: skip
+        request = request_of(self._host, shown)
+        named = str(shown.get("engine") or "") or None
+        engine = ask(*find_engine(named, self._environment), self._environment)
         folder = JobFolder(self._host.workspace())
-        wanted = frames.with_handles(fields.get("handles", 0), plate)
-        for clip, footage in ((Clip.PLATE, plate), (Clip.MATTE, matte)):
-            if footage is not None and footage.files is None:
-                todo = _within(wanted, clip, footage)
-                for status in self._serialise(clip, footage, todo, folder):
-                    yield status
-                    if self._cancelled_at is not None:
-                        self._end(State.CANCELLED, "Cancelled while writing frames.", "")
-                        return
-        run = folder.new_run()
-        job = RenderJob(
-            **{
-                "output": os.fspath(folder.path / "result"),
-                **fields,
-                "plate": files_of(Clip.PLATE, plate, folder),
-                "matte": None if matte is None else files_of(Clip.MATTE, matte, folder),
-                "frames": str(frames),
-                "report": os.fspath(run.report),
-            }
-        )
-        write_text(run.job, job.to_json())
-        with self._lock:
-            self._take_up(run, start(engine, run, self._environment))
-        yield self.status
-
-    def _serialise(
-        self, clip: Clip, footage: Footage, frames: FrameRange, folder: JobFolder
-    ) -> Iterator[Status]:
-        """One input's frames, with what the panel says meanwhile."""
-        for done, total in serialised(self._host, clip, footage, frames, folder):
+        for clip, done, total in written(self._host, request, folder):
             line = f"Writing the {clip.value}, {done} of {total}."
             self._set(line=line, fraction=done / total if total else 1.0)
             yield self.status
+            if self._cancelled_at is not None:
+                self._end(State.CANCELLED, "Cancelled while writing frames.", "")
+                return
+        run = folder.new_run()
+        write_text(run.job, request.job(folder, run).to_json())
+        with self._lock:
+            self._take_up(run, start(engine, run, self._environment))
+        yield self.status
 
     def _take_up(self, run: RunFolder, running: Running) -> None:
         """Follow a run from its beginning."""
@@ -256,19 +227,3 @@ def _how(exit_code: Optional[int]) -> str:
     if exit_code is None:
         return ""
     return f" with code {exit_code}" if exit_code >= 0 else f" by signal {-exit_code}"
-
-
-def _within(wanted: FrameRange, clip: Clip, footage: Footage) -> FrameRange:
-    """The frames of an input to write: all that are wanted, or the one that a still has.
-
-    Raises:
-        SetupError: the input has not got them.
-    """
-    if clip is Clip.MATTE and footage.first == footage.last:
-        return FrameRange(footage.first, footage.last)
-    if wanted.first < footage.first or wanted.last > footage.last:
-        raise SetupError(
-            f"Frames {wanted} are wanted, and the {clip.value} has {footage.first}-{footage.last}.",
-            remedy="Change the frame range, or the input.",
-        )
-    return wanted

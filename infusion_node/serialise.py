@@ -72,12 +72,12 @@ def serialised(
     contents = _Contents(folder.contents(clip.value))
     todo: List[int] = []
     for frame in range(frames.first, frames.last + 1):
-        path = pattern.parent / (pattern.name % frame)
+        path = _of_frame(pattern, frame)
         if not contents.is_current(path, host.content(clip, frame)):
             todo.append(frame)
     for done, frame in enumerate(todo):
         yield done, len(todo)
-        path = pattern.parent / (pattern.name % frame)
+        path = _of_frame(pattern, frame)
         content = host.content(clip, frame)
         _write(host, clip, frame, path)
         contents.note(path, content)
@@ -88,7 +88,16 @@ def files_of(clip: Clip, footage: Footage, folder: JobFolder) -> str:
     """The pattern of the input's frames: its own files, or those that are written."""
     if footage.files is not None:
         return footage.files
+    if footage.is_still:
+        # No number, and a folder of its own: beside an earlier sequence it would be one of that.
+        still = folder.footage(f"{clip.value}-still") / f"{clip.value}{footage.suffix}"
+        return os.fspath(still)
     return os.fspath(folder.footage(clip.value) / f"{clip.value}.%04d{footage.suffix}")
+
+
+def _of_frame(pattern: Path, frame: int) -> Path:
+    """The file of one frame; a still's name has no number."""
+    return pattern.with_name(pattern.name % frame) if "%" in pattern.name else pattern
 
 
 def _write(host: Host, clip: Clip, frame: int, path: Path) -> None:

@@ -16,7 +16,8 @@ from PIL import Image, ImageDraw
 from infusion_engine.cli.render import main
 from infusion_engine.settings import PRESETS
 from infusion_node.wire.events import Stamped, from_line
-from infusion_node.wire.job import RenderJob
+from infusion_node.wire.handshake import from_line as from_answer
+from infusion_node.wire.job import SCHEMA_VERSION, RenderJob
 from infusion_node.wire.knobs import KNOBS, Group, Kind
 
 FRAMES = (1001, 1002, 1003, 1004)
@@ -348,3 +349,14 @@ def test_a_whole_run_tells_its_story(shot: Path) -> None:
     assert all(isinstance(from_line(line), Stamped) for line in lines)
     ends = [event for event in events("\n".join(lines)) if event["event"] == "finished"]
     assert [(end["hits"], end["fitted"]) for end in ends] == [(0, 2), (2, 0)]
+
+
+def test_a_node_is_told_which_jobs_are_read() -> None:
+    """The version as one line of JSON, wherever the flags stand, and nothing is loaded for it."""
+    for arguments in (("--version", "--events", "json"), ("--events", "json", "--version")):
+        told = run(*arguments)
+        answer = from_answer(told.stdout)
+        assert answer is not None
+        assert (answer.job_schema, answer.python) == (SCHEMA_VERSION, sys.executable)
+        assert set(answer.presets) == set(PRESETS)
+        assert "False" in told.stderr

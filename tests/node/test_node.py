@@ -114,10 +114,17 @@ def test_handles_are_written_as_far_as_the_plate_goes(
 
 
 def test_a_still_matte_is_written_once(host: CountingHost, node_of: NodeOf, tmp_path: Path) -> None:
-    """One frame of matte holds for the whole shot."""
+    """One frame of matte holds for the whole shot, and is not taken for an earlier sequence's."""
+    node, shown = node_of(host), {"engine": str(make_engine(tmp_path, FINISH))}
+    pressed(node, shown)
+    until(node, ended)
+    host.written.clear()
     host.matte = Footage(1, 1)
-    pressed(node_of(host), {"engine": str(make_engine(tmp_path, FINISH))})
-    assert [n for clip, n in host.written if clip == "matte"] == [1]
+    pressed(node, shown)
+    assert host.written == [("matte", 1)]
+    matte = job_of(node).matte
+    assert matte is not None
+    assert [path.name for path in Path(matte).parent.iterdir()] == ["matte.exr"]
 
 
 def test_a_second_press_while_it_works_is_refused(

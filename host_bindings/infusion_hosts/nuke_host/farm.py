@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import os
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Iterator, Mapping, Optional, Tuple
 
 import nuke
 
 from infusion_node.engine import engine_environment, find_engine
-from infusion_node.errors import EngineError, NodeError, SetupError
-from infusion_node.host import Clip, Footage, Host
+from infusion_node.errors import EngineError, NodeError
+from infusion_node.host import Host
 from infusion_node.job_folder import JobFolder, write_text
-from infusion_node.panel import job_fields
-from infusion_node.serialise import FrameRange, files_of, serialised
-from infusion_node.wire.job import RenderJob
+from infusion_node.request import request_of, written
 
 COMMAND = "infusion-farm"
 """The farm's command; it is installed with the engine or not at all."""
@@ -40,29 +39,12 @@ def send(host: Host, shown: Mapping[str, Any]) -> Iterator[Tuple[int, int]]:
         raise EngineError(
             f"There is no {COMMAND} beside the engine.", remedy="Press Inpaint to work here."
         )
-    fields = job_fields(shown)
-    plate, matte = host.footage(Clip.PLATE), host.footage(Clip.MATTE)
-    if plate is None:
-        raise SetupError("Nothing is connected to the plate.", remedy="Connect the plate.")
-    text = fields.pop("frames", None)
-    frames = FrameRange(plate.first, plate.last) if text is None else FrameRange.parse(text)
+    request = request_of(host, shown)
     folder = JobFolder(host.workspace())
-    wanted = frames.with_handles(fields.get("handles", 0), plate)
-    for clip, footage in ((Clip.PLATE, plate), (Clip.MATTE, matte)):
-        if footage is not None and footage.files is None:
-            yield from serialised(host, clip, footage, _of(wanted, clip, footage), folder)
+    for _, done, total in written(host, request, folder):
+        yield done, total
     run = folder.new_run()
-    job = RenderJob(
-        **{
-            "output": os.fspath(folder.path / "result"),
-            **fields,
-            "plate": files_of(Clip.PLATE, plate, folder),
-            "matte": None if matte is None else files_of(Clip.MATTE, matte, folder),
-            "frames": str(frames),
-            "report": os.fspath(run.report),
-            "events_file": os.fspath(run.events),
-        }
-    )
+    job = replace(request.job(folder, run), events_file=os.fspath(run.events))
     write_text(run.job, job.to_json())
     _submit(command, run.job)
 
@@ -99,10 +81,3 @@ def _beside(knob: str) -> Optional[Path]:
         if (engine.parent / name).is_file():
             return engine.parent / name
     return None
-
-
-def _of(wanted: FrameRange, clip: Clip, footage: Footage) -> FrameRange:
-    """The frames of an input to write: all that are wanted, or the one that a still has."""
-    if clip is Clip.MATTE and footage.first == footage.last:
-        return FrameRange(footage.first, footage.last)
-    return wanted
