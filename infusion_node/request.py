@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Any, Iterator, Mapping, Optional, Tuple
 
 from infusion_node.errors import SetupError
+from infusion_node.frame_range import FrameRange
 from infusion_node.host import Clip, Footage, Host
 from infusion_node.job_folder import JobFolder, RunFolder
 from infusion_node.panel import job_fields
-from infusion_node.serialise import FrameRange, files_of, serialised
+from infusion_node.serialise import files_of, serialised
 from infusion_node.wire.job import RenderJob
 
 
@@ -34,7 +35,9 @@ class Request:
         Raises:
             SetupError: an input has not got them.
         """
-        wanted = self.frames.with_handles(int(self.fields.get("handles", 0)), self.plate)
+        handles = int(self.fields.get("handles", 0))
+        plate = self.plate
+        wanted = self.frames.with_handles(handles, first=plate.first, last=plate.last)
         inputs = ((Clip.PLATE, self.plate), (Clip.MATTE, self.matte))
         return tuple(
             (clip, footage, _within(wanted, clip, footage))

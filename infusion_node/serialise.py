@@ -4,56 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Dict, Iterator, List, Optional, Tuple
 
 from infusion_node.errors import SetupError
+from infusion_node.frame_range import FrameRange
 from infusion_node.host import Clip, Footage, Host
 from infusion_node.job_folder import JobFolder, cannot_write, read_json, write_text
-
-
-@dataclass(frozen=True)
-class FrameRange:
-    """Frame numbers from `first` to `last`, both included."""
-
-    first: int
-    """The first."""
-    last: int
-    """The last."""
-
-    def __str__(self) -> str:
-        return f"{self.first}-{self.last}"
-
-    @staticmethod
-    def parse(text: str) -> FrameRange:
-        """`1001-1048`, or one number.
-
-        Raises:
-            SetupError: it is neither, or runs backwards.
-        """
-        match = re.fullmatch(r"\s*(-?[0-9]+)(?:\s*-\s*(-?[0-9]+))?\s*", text)
-        if match is None:
-            raise SetupError(
-                f"Frame range: found {text!r}, expected FIRST-LAST or one frame.",
-                remedy="For instance 1001-1048.",
-            )
-        first = int(match.group(1))
-        last = first if match.group(2) is None else int(match.group(2))
-        if last < first:
-            raise SetupError(
-                f"Frame range: {first}-{last} runs backwards.", remedy=f"Write {last}-{first}."
-            )
-        return FrameRange(first, last)
-
-    def with_handles(self, handles: int, within: Footage) -> FrameRange:
-        """The range widened by `handles` frames on each side, as far as the footage goes."""
-        return FrameRange(
-            max(self.first - handles, min(within.first, self.first)),
-            min(self.last + handles, max(within.last, self.last)),
-        )
 
 
 def serialised(

@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any, Dict, Mapping, Optional, Tuple
 
+from infusion_node.errors import SetupError
+from infusion_node.frame_range import FrameRange
 from infusion_node.wire.events import (
     Event,
     Failed,
@@ -62,6 +64,8 @@ class Status:
     """What the user should know although the run went on."""
     result: Optional[str] = None
     """The frames that are written, as a pattern; None until the engine has resolved the job."""
+    frames: Optional[FrameRange] = None
+    """The frames that are written; None until then."""
     layers: Tuple[str, ...] = ()
     """The layers that those frames hold, one for each take; empty when they are merged."""
     frames_written: int = 0
@@ -135,7 +139,20 @@ def _resolved(status: Status, plan: Mapping[str, Any]) -> Status:
         further = output.get("further_takes") or []
         layers = tuple(str(name) for name in [output.get("layer"), *further] if name)
     files = output.get("files")
-    return replace(status, result=str(files) if files else None, layers=layers)
+    return replace(
+        status,
+        result=str(files) if files else None,
+        frames=_frames(_section(plan, "plate").get("frames")),
+        layers=layers,
+    )
+
+
+def _frames(text: object) -> Optional[FrameRange]:
+    """The range that a plan tells; None when an engine of another release tells it otherwise."""
+    try:
+        return FrameRange.parse(str(text))
+    except SetupError:
+        return None
 
 
 def _progressed(status: Status, event: Progress) -> Status:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 
 from infusion_hosts.script_host import FilesHost, run_to_end
+from infusion_node.frame_range import FrameRange
 from infusion_node.node import InfusionNode
-from infusion_node.serialise import FrameRange
 
 
 def main() -> None:

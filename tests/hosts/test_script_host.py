@@ -17,9 +17,9 @@ import OpenEXR
 import pytest
 
 from infusion_hosts.script_host import FilesHost, run_to_end, wait
+from infusion_node.frame_range import FrameRange
 from infusion_node.host import Clip
 from infusion_node.node import InfusionNode
-from infusion_node.serialise import FrameRange
 from infusion_node.status import State, Status
 
 PATIENCE = 120.0  # seconds for anything at all: long before this something is wrong
@@ -152,7 +152,7 @@ def test_a_run_outlives_its_host_and_is_found_by_the_next(
         "import sys, json, os\n"
         "from infusion_hosts.script_host import FilesHost\n"
         "from infusion_node.node import InfusionNode\n"
-        "from infusion_node.serialise import FrameRange\n"
+        "from infusion_node.frame_range import FrameRange\n"
         "plate, matte, folder, shown = sys.argv[1:]\n"
         "host = FilesHost(plate, FrameRange(1001, 1003), folder, matte)\n"
         "for _ in InfusionNode(host).inpaint(json.loads(shown)): pass\n"

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from infusion_node.errors import FolderError, SetupError
+from infusion_node.frame_range import FrameRange
 from infusion_node.host import Clip, Footage
 from infusion_node.job_folder import JobFolder
-from infusion_node.serialise import FrameRange, files_of, serialised
+from infusion_node.serialise import files_of, serialised
 from tests.node.stand_ins import CountingHost
 
 FRAMES = FrameRange(1001, 1003)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from infusion_node.frame_range import FrameRange
 from infusion_node.status import State, Status, after, spoken
 from infusion_node.wire.events import (
     Event,
@@ -93,13 +94,16 @@ def test_the_result_is_known_once_the_job_is_resolved(
     output: dict[str, object], layers: tuple[str, ...]
 ) -> None:
     """Where the frames go, and which layers they hold: merged frames hold none."""
-    status = told(Resolved({"output": {"files": "out/fire.%04d.exr", **output}}))
+    plan = {"output": {"files": "out/fire.%04d.exr", **output}, "plate": {"frames": "1001-1048"}}
+    status = told(Resolved(plan))
     assert (status.result, status.layers) == ("out/fire.%04d.exr", layers)
+    assert status.frames == FrameRange(1001, 1048)
 
 
 def test_a_plan_of_another_release_is_no_trouble() -> None:
     """A plan without what we look for leaves the result unknown."""
-    assert told(Resolved({"output": 3})).result is None
+    status = told(Resolved({"output": 3, "plate": {"frames": "all"}}))
+    assert (status.result, status.frames) == (None, None)
 
 
 def test_warnings_and_previews_and_frames_are_kept() -> None:

@@ -10,12 +10,9 @@ from infusion_hosts.blender_host import group as groups
 from infusion_hosts.blender_host.binding import BlenderHost
 from infusion_hosts.blender_host.properties import shown
 from infusion_hosts.blender_host.tree import TREE
-from infusion_node.errors import NodeError, SetupError
-from infusion_node.job_folder import RunFolder
+from infusion_node.errors import SetupError
 from infusion_node.node import InfusionNode
-from infusion_node.serialise import FrameRange
 from infusion_node.status import State, Status
-from infusion_node.wire.job import JobError, RenderJob
 
 POLL_SECONDS = 0.5
 """How often runs that were found again are looked after."""
@@ -68,14 +65,13 @@ class Session:
 
         Unless `anew`, a group that holds that result already is left as it is.
         """
-        group, run, status = found_group(self.group_id), self.node.run, self.node.status
-        if group is None or run is None or status.result is None:
+        group, status = found_group(self.group_id), self.node.status
+        if group is None or status.result is None or status.frames is None:
             return
-        frames = _frames(run)
-        if frames is not None:
-            result = groups.Result(status.result, frames.first, frames.last, status.layers)
-            if anew or groups.kept_result(group) != result:
-                groups.keep_result(group, result)
+        frames = status.frames
+        result = groups.Result(status.result, frames.first, frames.last, status.layers)
+        if anew or groups.kept_result(group) != result:
+            groups.keep_result(group, result)
 
 
 # Operators, panels and handlers are classes and functions that Blender calls without anything of
@@ -142,12 +138,3 @@ def redraw() -> None:
 def forget_all() -> None:
     """Drop every session; engines that run go on."""
     SESSIONS.clear()
-
-
-def _frames(run: RunFolder) -> Optional[FrameRange]:
-    """The frames that a run wrote, from its job."""
-    try:
-        job = RenderJob.from_json(run.job.read_text("utf-8"))
-        return None if job.frames is None else FrameRange.parse(job.frames)
-    except (OSError, JobError, NodeError):
-        return None

@@ -15,9 +15,7 @@ from infusion_hosts.nuke_host.updates import Follower
 from infusion_node.errors import NodeError
 from infusion_node.job_folder import JobFolder, RunFolder
 from infusion_node.node import InfusionNode
-from infusion_node.serialise import FrameRange
 from infusion_node.status import State, Status
-from infusion_node.wire.job import JobError, RenderJob
 
 _SESSIONS: Dict[str, Session] = {}
 """Every node at work, by its hidden identity. Nuke's callbacks and buttons come with nothing but
@@ -58,7 +56,7 @@ class Session:
         if status.state.is_working or run is None:
             return
         if status.state is State.DONE:
-            result = _result_of(run, status, str(self.group["layer"].value()))
+            result = _result_of(status, str(self.group["layer"].value()))
             if result is not None:
                 wire(self.group, result)
                 show_view(self.group, self._view())
@@ -161,13 +159,9 @@ def _attach(session: Session) -> None:
         session.follow()  # shows it once the script has been read to its end
 
 
-def _result_of(run: RunFolder, status: Status, layer: str) -> Optional[Result]:
-    """What the run has written; None when its own job can no longer be read."""
-    try:
-        job = RenderJob.from_json(run.job.read_text("utf-8"), source=str(run.job))
-        frames = FrameRange.parse(job.frames or "")
-    except (OSError, JobError, NodeError):
+def _result_of(status: Status, layer: str) -> Optional[Result]:
+    """What a run has written; None where its engine did not tell."""
+    if status.result is None or status.frames is None:
         return None
-    if status.result is None:
-        return None
+    frames = status.frames
     return Result(status.result, frames.first, frames.last, status.layers, layer)

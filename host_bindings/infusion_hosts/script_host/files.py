@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Optional, Union
 
 from infusion_node.errors import SetupError
+from infusion_node.frame_range import FrameRange
 from infusion_node.host import Clip, Footage
-from infusion_node.serialise import FrameRange
 
 PathLike = Union[str, "os.PathLike[str]"]
 

@@ -30,7 +30,7 @@ def main(arguments: list[str]) -> int:
         "files": f"{job.output}/{Path(job.plate).name}", "layer": job.layer,
         "further_takes": further, "write": job.write,
     }  # fmt: skip
-    tell(events.Resolved({"output": output}))
+    tell(events.Resolved({"plate": {"frames": job.frames}, "output": output}))
     while os.environ.get("STAND_IN") == "wait":
         tell(events.Progress("inpainting", 1, 4, 12.0, {"interval": 0.0, "intervals": 4.0}))
         if (log.parent / "cancel").exists():
