@@ -132,9 +132,17 @@ def source(clip: str = "a" * 64) -> Source:
 
 
 def resolved(
-    job: RenderJob, store: Store, *, hours_gone: float = 0.0, clip: str = "a" * 64
+    job: RenderJob,
+    store: Store,
+    *,
+    hours_gone: float = 0.0,
+    hours_waited: float = 0.0,
+    clip: str = "a" * 64,
 ) -> tuple[Plan, str, Heard]:
-    """(plan with a budget, its key, what was heard) of a run that began some hours ago."""
+    """(plan with a budget, its key, what was heard) of a run that began some hours ago.
+
+    For some of them it may have waited for its turn.
+    """
     heard = Heard()
     began: list[float] = []
 
@@ -143,7 +151,9 @@ def resolved(
         return 0.0 if len(began) == 1 else hours_gone * 3600.0
 
     plan = replace(prepare(job), threads=job.threads or 1)
-    found, key = budgeted(plan, source(clip), store, Report(heard, clock=clock))
+    report = Report(heard, clock=clock)
+    report.waited = hours_waited * 3600.0
+    found, key = budgeted(plan, source(clip), store, report)
     return found, key, heard
 
 
@@ -174,6 +184,13 @@ def test_too_few_minutes_give_the_least_and_a_warning(job: RenderJob, store: Sto
     assert plan.expected_seconds is not None
     assert f"about {plan.expected_seconds / 60:.1f} minutes" in warning
     assert plan.expected_seconds > 2 * 3600.0
+
+
+def test_waiting_for_its_turn_is_no_time_of_the_render(job: RenderJob, store: Store) -> None:
+    """A render that others held up for a year has all of its minutes yet."""
+    plan, _, heard = resolved(job, store, hours_gone=9000.0, hours_waited=9000.0)
+    assert heard.warnings == []
+    assert plan.settings.steps_per_interval == 10 * PRESETS["draft"].steps_per_interval
 
 
 def test_what_is_kept_is_not_measured_again(job: RenderJob, kept: Kept) -> None:
