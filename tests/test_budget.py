@@ -20,11 +20,11 @@ from infusion_engine.settings import PRESETS
 DRAFT = PRESETS["draft"]
 SPEEDS = (LevelSpeed(0.1, 0.5), LevelSpeed(0.2, 2.0))
 """Two levels. Fits of draft take (4 + 1) x 600 x 0.1 + 2 x 200 x 0.2 = 380 seconds, as its first
-interval has two batches in each step, and a sample 3 x (4 + 1) x 16 x 0.5 + 2 x 8 x 2 = 152, as
-three layouts are drawn and one interval is gone through again."""
-FITTING, SAMPLING = 380.0, 152.0
-VOTING = 3 * (3 + 1) * 10 * 0.5
-"""Seconds for three rounds of votes on each layout and to compare it: ten evaluations for each."""
+interval has two batches in each step, and a sample (4 + 1) x 16 x 0.5 + 2 x 8 x 2 = 72, as one
+interval is gone through again."""
+FITTING, SAMPLING = 380.0, 72.0
+VOTING = 3 * 10 * 0.5
+"""Seconds for three rounds of votes on a sample's layout, each as long as ten evaluations."""
 _SECONDS = st.floats(1e-4, 1e3)
 _LEVELS = st.lists(st.builds(LevelSpeed, _SECONDS, _SECONDS), min_size=1, max_size=4)
 _PRESETS = st.sampled_from(sorted(PRESETS))
@@ -87,7 +87,7 @@ def test_a_long_time_is_not_used_up() -> None:
 
 def test_a_single_level_has_no_detail_to_pay_for() -> None:
     """The settings of finer sizes cost nothing where there are none."""
-    fitting, sampling = (4 + 1) * 600 * 0.1, 15 * 16 * 0.5
+    fitting, sampling = (4 + 1) * 600 * 0.1, 5 * 16 * 0.5
     seconds = fitting / 2 + sampling + VOTING
     budget = allocated(DRAFT, SPEEDS[:1], seconds=seconds, takes=1)
     assert budget.settings.steps_per_interval == 300
@@ -107,7 +107,7 @@ def test_a_single_level_has_no_detail_to_pay_for() -> None:
 def test_more_batches_are_paid_for_once(batches: int, levels: int, fitting: float) -> None:
     """By the coarsest level's first interval, as a step each; half the time is half the steps."""
     settings = replace(DRAFT, layout_batches=batches)
-    sampling = 15 * 16 * 0.5 + VOTING + (levels - 1) * 2 * 8 * 2.0
+    sampling = 5 * 16 * 0.5 + VOTING + (levels - 1) * 2 * 8 * 2.0
     whole = allocated(settings, SPEEDS[:levels], seconds=fitting + sampling, takes=1)
     half = allocated(settings, SPEEDS[:levels], seconds=fitting / 2 + sampling, takes=1)
     assert whole.settings == settings
@@ -117,6 +117,15 @@ def test_more_batches_are_paid_for_once(batches: int, levels: int, fitting: floa
         steps_per_interval=300,
         detail_steps_per_interval=100,
     )
+
+
+def test_every_layout_is_paid_for() -> None:
+    """With its evaluations and votes at the coarsest size, and a search to compare it."""
+    settings = replace(DRAFT, layouts=3)
+    sampling = 3 * (5 * 16 + (3 + 1) * 10) * 0.5 + 2 * 8 * 2.0
+    whole = allocated(settings, SPEEDS, seconds=FITTING + sampling, takes=1)
+    assert whole.settings == settings
+    assert whole.expected_seconds == pytest.approx(FITTING + sampling)
 
 
 @given(_PRESETS, _LEVELS, st.floats(0, 1e7), st.integers(1, 99))
