@@ -47,7 +47,7 @@ VARIANTS: Mapping[str, Mapping[str, str]] = {
     "fp32": {"precision": "fp32"},
     "ancestral": {"sampler": "ancestral"},
     "deterministic": {"sampler": "deterministic"},
-    "one layout": {"layouts": "1"},
+    "three layouts": {"layouts": "3"},
     "layout as it is predicted": {"settling_rounds": "0"},
     "last evaluation at 1": {"last_timestep": "1"},
     "no interval twice": {"resamplings": "0"},
