@@ -12,6 +12,7 @@ BPY_PYTHON ?= python3.11
 help:
 	@echo "make demo    generate a burning plate, remove what stands before the fire, show the result"
 	@echo "make test    the default test suite"
+	@echo "make test-hosts  what runs inside Blender, inside Blender 4.5 (installs bpy, a gigabyte)"
 	@echo "make check   lint, format, types, import contracts, the node's Python floor"
 	@echo "make format  let ruff rewrite what it can"
 
@@ -56,10 +57,10 @@ build/hosts/bpy%/.installed:
 	touch $@
 
 test-hosts: $(READY) build/hosts/bpy45/.installed
-	$(BIN)/python -m pytest tests/hosts
+	$(BIN)/python -m pytest tests/hosts/blender --numprocesses auto --maxprocesses 4 --dist loadfile
 
 test-hosts-slow: $(READY) build/hosts/bpy50/.installed
-	$(BIN)/python -m pytest tests/hosts -m slow
+	$(BIN)/python -m pytest tests/hosts/blender -m slow
 
 check: $(READY)
 	$(BIN)/ruff check
