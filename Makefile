@@ -26,7 +26,7 @@ $(READY): pyproject.toml constraints.txt
 demo: $(READY)
 	$(BIN)/python examples/fire/make_plate.py $(DEMO)
 	$(BIN)/infusion-render $(DEMO)/plate --matte $(DEMO)/matte --output $(DEMO)/fire.%04d.exr \
-		--preset draft --minutes 6.5 --cache $(DEMO)/cache --contact-sheet $(DEMO)/contact.png \
+		--preset draft --cache $(DEMO)/cache --contact-sheet $(DEMO)/contact.png \
 		--report $(DEMO)/report
 	@echo
 	@echo "The fill against what was really behind:"
