@@ -44,11 +44,3 @@ class EventsReader:
         *lines, self._torn = (self._torn + added).split(b"\n")
         stamped = (from_line(line.decode("ascii", "replace")) for line in lines)
         return [entry.event for entry in stamped if entry is not None]
-
-    def count_silence_from_file(self) -> None:
-        """Take the file's own age as silence: for a run that was begun before anybody listened."""
-        try:
-            age = max(0.0, time.time() - self._path.stat().st_mtime)
-        except OSError:
-            return
-        self._last_heard = time.monotonic() - age

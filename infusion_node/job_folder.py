@@ -140,9 +140,12 @@ class JobFolder:
             raise cannot_write(runs, error) from None
 
     def latest_run(self) -> Optional[RunFolder]:
-        """The run that was begun last; None when there was none."""
-        number = max(self._numbers(), default=0)
-        return RunFolder(self.path / "runs" / f"{number:04d}") if number else None
+        """The run that was started last; None when there was none."""
+        for number in sorted(self._numbers(), reverse=True):
+            run = RunFolder(self.path / "runs" / f"{number:04d}")
+            if run.record.exists():  # others were begun, and no engine came of them
+                return run
+        return None
 
     def _numbers(self) -> Tuple[int, ...]:
         """The numbers of all runs there are."""
@@ -187,5 +190,5 @@ def cannot_write(path: Path, error: OSError) -> FolderError:
     """What to say when the disk refuses."""
     return FolderError(
         f"Cannot write '{path}': {error.strerror or error}.",
-        remedy="Free some space, or choose another output folder, then press Inpaint again.",
+        remedy="Make room there, or make it writable, then press Inpaint again.",
     )

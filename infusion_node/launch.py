@@ -95,7 +95,7 @@ class Running:
 
     def ask_to_stop(self) -> None:
         """Send the gentle signal where there is one; the `cancel` file does for the rest."""
-        if sys.platform != "win32" and self._was_here and not self.is_gone:
+        if sys.platform != "win32" and self._is_ours and not self.is_gone:
             _signal(self.record.pid, signal.SIGTERM)
 
     def kill(self) -> None:
@@ -105,13 +105,21 @@ class Running:
         if sys.platform == "win32":
             if self._process is not None:
                 self._process.kill()
-        elif self._was_here:
+        elif self._is_ours:
             try:
                 os.killpg(self.record.pid, signal.SIGKILL)  # it leads a session of its own
             except OSError:
                 _signal(self.record.pid, signal.SIGKILL)
         if self._process is not None:
-            self._process.wait(timeout=10)
+            with suppress(subprocess.TimeoutExpired):  # one that waits for a driver dies later
+                self._process.wait(timeout=1)
+
+    @property
+    def _is_ours(self) -> bool:
+        """True when the process of that id is certainly the engine, and no later one's."""
+        if self._process is not None:
+            return True
+        return self._was_here and self.record.command[-1] in _words(self.record.pid)
 
     @property
     def _was_here(self) -> bool:

@@ -32,7 +32,8 @@ class InfusionNode:
     """One node: idle -> serialising -> running -> done | failed | cancelled.
 
     The host drives `inpaint` on its own thread, a frame at a time; then `follow` (a thread) or
-    `poll` (a timer) keeps `status` up to date. Nothing the engine does can block or end the host.
+    `poll` (a timer) keeps `status` up to date. Nothing the engine does can end the host, and all it
+    waits for is the engine's name, once.
     """
 
     def __init__(self, host: Host, *, environment: Mapping[str, str] = os.environ) -> None:
@@ -82,10 +83,7 @@ class InfusionNode:
                 return
             self._cancelled_at = time.monotonic()
             self._set(line="Stopping; everything finished is kept.", eta_seconds=None)
-            if self._run is not None and self._running is not None:
-                with suppress(OSError):  # the signal may arrive, and after the grace it is killed
-                    self._run.cancel.touch()
-                self._running.ask_to_stop()
+            self._ask_to_stop()
 
     def poll(self) -> Status:
         """Read what the engine said since, notice its end, and return the status."""
@@ -127,8 +125,6 @@ class InfusionNode:
             if run is None or record is None:
                 return self._status
             self._take_up(run, Running(record, None))
-            if self._reader is not None:
-                self._reader.count_silence_from_file()
             return self.poll()
 
     def _inpaint(self, shown: Mapping[str, Any]) -> Iterator[Status]:
@@ -137,15 +133,15 @@ class InfusionNode:
             yield from self._serialise_and_start(shown)
         except NodeError as error:
             self._end(State.FAILED, error.message, error.remedy)
-        except GeneratorExit:
-            if self.status.state is State.SERIALISING:  # an engine that runs goes on
-                self._end(State.CANCELLED, "Cancelled while writing frames.", "")
-            raise
         except Exception as error:  # noqa: BLE001 - a host may raise anything of its own
             self._end(
                 State.FAILED, f"The host said: {type(error).__name__}: {error}.",
                 "Look at the node's inputs; then press Inpaint again.",
             )  # fmt: skip
+        except BaseException:  # nobody goes on with the iterator, or somebody pressed Ctrl-C
+            if self.status.state is State.SERIALISING:  # an engine that runs goes on
+                self._end(State.CANCELLED, "Cancelled before the engine was started.", "")
+            raise
         yield self.status
 
     def _serialise_and_start(self, shown: Mapping[str, Any]) -> Iterator[Status]:
@@ -159,11 +155,13 @@ class InfusionNode:
             self._set(line=line, fraction=done / total if total else 1.0)
             yield self.status
             if self._cancelled_at is not None:
-                self._end(State.CANCELLED, "Cancelled while writing frames.", "")
-                return
-        run = folder.new_run()
-        write_text(run.job, request.job(folder, run).to_json())
+                break
         with self._lock:
+            if self._cancelled_at is not None:
+                self._end(State.CANCELLED, "Cancelled before the engine was started.", "")
+                return
+            run = folder.new_run()
+            write_text(run.job, request.job(folder, run).to_json())
             self._take_up(run, start(engine, run, self._environment))
         yield self.status
 
@@ -194,8 +192,10 @@ class InfusionNode:
         if reader is None or running is None:
             return
         if self._cancelled_at is not None:
-            if was_gone or time.monotonic() - self._cancelled_at > GRACE_SECONDS:
+            if not was_gone and time.monotonic() - self._cancelled_at > GRACE_SECONDS:
                 running.kill()
+            # One that cannot be reached from here still has its cancel file, and may take a while.
+            if running.is_gone or reader.silent_seconds > LOST_SECONDS:
                 self._end(
                     State.CANCELLED, "Cancelled; everything finished is kept.",
                     "Press Inpaint to go on from there.",
@@ -206,11 +206,20 @@ class InfusionNode:
                 "Press Inpaint to go on from what was finished; the log says more.",
             )  # fmt: skip
         elif reader.silent_seconds > LOST_SECONDS:
+            self._ask_to_stop()
+            running.kill()  # it may still have the device, for which the next run would wait
             self._end(
-                State.FAILED, f"The engine has been silent for {spoken(reader.silent_seconds)}.",
-                "See whether its machine is still up; press Inpaint to go on from what was "
-                "finished.",
+                State.FAILED, f"The engine was silent for {spoken(reader.silent_seconds)}.",
+                "See whether its machine and its disk are well; press Inpaint to go on from what "
+                "was finished.",
             )  # fmt: skip
+
+    def _ask_to_stop(self) -> None:
+        """Tell the engine that is at work, if there is one, in both ways there are."""
+        if self._run is not None and self._running is not None:
+            with suppress(OSError):  # the signal may arrive, and after the grace it is killed
+                self._run.cancel.touch()
+            self._running.ask_to_stop()
 
     def _end(self, state: State, line: str, remedy: str) -> None:
         """End with these words."""

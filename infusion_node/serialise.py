@@ -27,6 +27,7 @@ def serialised(
         FolderError: the disk refused.
     """
     pattern = Path(files_of(clip, footage, folder))
+    _remove_others(pattern, frames)
     contents = _Contents(folder.contents(clip.value))
     todo: List[int] = []
     for frame in range(frames.first, frames.last + 1):
@@ -46,7 +47,7 @@ def files_of(clip: Clip, footage: Footage, folder: JobFolder) -> str:
     """The pattern of the input's frames: its own files, or those that are written."""
     if footage.files is not None:
         return footage.files
-    if footage.is_still:
+    if clip is Clip.MATTE and footage.is_still:
         # No number, and a folder of its own: beside an earlier sequence it would be one of that.
         still = folder.footage(f"{clip.value}-still") / f"{clip.value}{footage.suffix}"
         return os.fspath(still)
@@ -56,6 +57,20 @@ def files_of(clip: Clip, footage: Footage, folder: JobFolder) -> str:
 def _of_frame(pattern: Path, frame: int) -> Path:
     """The file of one frame; a still's name has no number."""
     return pattern.with_name(pattern.name % frame) if "%" in pattern.name else pattern
+
+
+def _remove_others(pattern: Path, frames: FrameRange) -> None:
+    """Remove frames that an earlier request wrote and this one does not want.
+
+    The engine takes as many handles as it finds, and these may show what has changed since.
+    """
+    wanted = {_of_frame(pattern, frame) for frame in range(frames.first, frames.last + 1)}
+    try:
+        for path in pattern.parent.glob(f"*{pattern.suffix}"):
+            if path not in wanted:
+                path.unlink()
+    except OSError as error:
+        raise cannot_write(pattern.parent, error) from None
 
 
 def _write(host: Host, clip: Clip, frame: int, path: Path) -> None:

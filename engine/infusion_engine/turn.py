@@ -25,8 +25,9 @@ def turn(
     is never shared. The turn ends with the process, however it ends.
 
     Args:
-        folder: where the lock files are; None is the system's folder for temporary files, which
-            all renders of a machine have in common.
+        folder: where the lock files are; None is the folder for temporary files, which the renders
+            of one user have in common. Where the file is another user's, a warning is given, and
+            nobody is waited for.
 
     Raises:
         Cancelled: a stop was asked for meanwhile.
@@ -40,7 +41,9 @@ def turn(
         place / f"infusion-{_name(device)}.lock",
         on_wait=lambda: report.waiting(f"the {_spoken(device)}: another render is using it"),
         check=report.check,
-        on_no_lock=lambda _: None,  # a lock only saves trouble: without one they share
+        on_no_lock=lambda why: report.warn(  # a lock only saves trouble: without one they share
+            f"Other renders on this {_spoken(device)} are not waited for: {why}."
+        ),
     ):
         report.waited += report.seconds - began
         yield

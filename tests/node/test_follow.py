@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import time
 from pathlib import Path
 
 from infusion_node.follow import EventsReader
-from infusion_node.wire.events import Heartbeat, Preview, to_line
+from infusion_node.wire.events import Preview, to_line
 
 
 def test_a_line_is_taken_once_and_once_it_is_whole(tmp_path: Path) -> None:
@@ -34,15 +33,3 @@ def test_what_nobody_knows_is_a_sign_of_life_all_the_same(tmp_path: Path) -> Non
     path.write_text('{"event": "danced", "time": 1}\n{torn\n')
     assert reader.new_events() == []
     assert reader.silent_seconds < before
-
-
-def test_the_silence_of_a_run_found_again_is_its_files_age(tmp_path: Path) -> None:
-    """A run whose last word is an hour old has been silent for an hour, not since we came."""
-    path = tmp_path / "events.ndjson"
-    path.write_text(to_line(Heartbeat(1.0), time=1.0) + "\n")
-    hour_ago = time.time() - 3600
-    os.utime(path, (hour_ago, hour_ago))
-    reader = EventsReader(path)
-    reader.new_events()
-    reader.count_silence_from_file()
-    assert reader.silent_seconds >= 3599

@@ -13,12 +13,15 @@ RECORD = RunRecord(7, "here", ("infusion-render", "--job", "j"), 12.5)
 
 
 def test_each_run_has_a_folder_of_its_own(tmp_path: Path) -> None:
-    """Numbered in their order; the latest is the one begun last."""
+    """Numbered in their order; the latest is the last that an engine was started for."""
     folder = JobFolder(tmp_path / "work")
     assert folder.latest_run() is None
     runs = [folder.new_run() for _ in range(3)]
     assert [run.path.name for run in runs] == ["0001", "0002", "0003"]
-    assert folder.latest_run() == runs[-1]
+    assert folder.latest_run() is None
+    for run in runs[:2]:
+        run.write_record(RECORD)
+    assert folder.latest_run() == runs[1]
 
 
 def test_a_record_comes_back(tmp_path: Path) -> None:

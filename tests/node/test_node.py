@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import threading
 from collections.abc import Callable
 from itertools import pairwise
@@ -14,7 +13,7 @@ import pytest
 
 import infusion_node.node as node_module
 from infusion_node.errors import BusyError, SetupError
-from infusion_node.host import Footage
+from infusion_node.host import Clip, Footage
 from infusion_node.node import InfusionNode
 from infusion_node.status import State, Status
 from infusion_node.wire.job import RenderJob
@@ -304,10 +303,43 @@ def test_a_host_that_is_closed_while_frames_are_written_leaves_no_run(
     assert node.run is None
 
 
+def test_an_interrupt_ends_in_a_cancelled_state(
+    host: CountingHost, node_of: NodeOf, tmp_path: Path
+) -> None:
+    """Ctrl-C while the host writes goes on up, and the node does not stay at work for ever."""
+
+    class Interrupted(CountingHost):
+        def write_frame(self, clip: Clip, frame: int, path: Path) -> None:
+            raise KeyboardInterrupt
+
+    node = node_of(Interrupted(host.folder))
+    with pytest.raises(KeyboardInterrupt):
+        pressed(node, {"engine": str(make_engine(tmp_path, FINISH))})
+    assert node.status.state is State.CANCELLED
+
+
+def test_cancelling_while_nothing_is_written_starts_no_engine(
+    host: CountingHost, node_of: NodeOf, tmp_path: Path
+) -> None:
+    """Inputs that are files leave no frame to stop before; the engine is not started either."""
+    nodes: list[InfusionNode] = []
+
+    class Cancels(CountingHost):
+        def workspace(self) -> Path:
+            nodes[0].cancel()
+            return super().workspace()
+
+    files = Footage(1001, 1003, files="/shots/fire.%04d.exr")
+    nodes.append(node_of(Cancels(host.folder, plate=files, matte=None)))
+    status = pressed(nodes[0], {"engine": str(make_engine(tmp_path, FINISH))})
+    assert status.state is State.CANCELLED
+    assert not (host.folder / "runs").exists()
+
+
 def test_a_silent_engine_is_given_up(
     host: CountingHost, node_of: NodeOf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No heartbeat for long enough is a failure, although the process may still be there."""
+    """No heartbeat for long enough is a failure, and it is ended: it may hold the device."""
     monkeypatch.setattr(node_module, "LOST_SECONDS", 0.2)
     node = node_of(host)
     pressed(node, {"engine": str(make_engine(tmp_path, "time.sleep(600)"))})
@@ -315,10 +347,11 @@ def test_a_silent_engine_is_given_up(
     assert node.run is not None
     record = node.run.read_record()
     assert record is not None
-    os.kill(record.pid, signal.SIGKILL)
 
     assert status.state is State.FAILED
-    assert status.line.startswith("The engine has been silent for")
+    assert status.line.startswith("The engine was silent for")
+    with pytest.raises(ProcessLookupError):
+        os.kill(record.pid, 0)
 
 
 def test_a_run_that_goes_on_is_found_again_by_another_host(

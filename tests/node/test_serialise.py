@@ -58,6 +58,18 @@ def test_only_what_has_changed_is_written_again(host: CountingHost) -> None:
     assert frames_written(host) == [1001, 1003]
 
 
+def test_frames_that_are_not_wanted_any_more_are_removed(host: CountingHost) -> None:
+    """The engine would take them for handles, and they may show what has changed since."""
+    write(host)
+    fewer = FrameRange(1002, 1002)
+    list(serialised(host, Clip.PLATE, FOOTAGE, fewer, JobFolder(host.folder)))
+    folder = host.folder / "footage" / "plate"
+    assert [path.name for path in folder.iterdir()] == ["plate.1002.exr"]
+    frames_written(host)
+    write(host)
+    assert frames_written(host) == [1001, 1003]
+
+
 def test_a_host_that_cannot_tell_writes_every_time(host: CountingHost) -> None:
     """Better too often than a stale frame."""
     host.pictures = dict.fromkeys(range(1001, 1004))

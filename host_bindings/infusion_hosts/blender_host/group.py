@@ -34,13 +34,13 @@ class Result:
     def of_take(self, take: int) -> Tuple[Path, Optional[str]]:
         """The first file of a take (counted from 1) and the layer in it; None: the picture."""
         pattern = Path(self.files)
+        name = pattern.name % self.first if "%" in pattern.name else pattern.name
         if self.layers:
-            return (pattern.parent / (pattern.name % self.first),
-                    self.layers[min(take, len(self.layers)) - 1])  # fmt: skip
+            return pattern.parent / name, self.layers[min(take, len(self.layers)) - 1]
         folder = pattern.parent / f"take{take}" if take > 1 else pattern.parent
         if not folder.is_dir():
             folder = pattern.parent
-        return folder / (pattern.name % self.first), None
+        return folder / name, None
 
 
 def new_group() -> Any:
@@ -114,7 +114,7 @@ def _layer_socket(group: Any, result: Result) -> Optional[Any]:
     except RuntimeError:  # it is not there, or Blender cannot read it
         return None
     image.name = _RESULT_IMAGE
-    image.source = "SEQUENCE"
+    image.source = "SEQUENCE" if "%" in result.files else "FILE"
     image.filepath = _beside_the_file(str(path))
     node = group.nodes.new(trees.IMAGE)
     node.location, node.label = (-600, -250), _RESULT_IMAGE

@@ -66,8 +66,9 @@ class InpaintOperator(bpy.types.Operator):
         return self._reported(status)
 
     def cancel(self, context: Any) -> None:
-        """Blender ends the operator, for instance to open another file; the engine goes on."""
+        """Blender ends the operator, for instance with its window; the timer goes on with it."""
         self._leave(context)
+        sessions.watch()
 
     def _started(self, context: Any) -> Set[str]:
         """Begin, and take hold of the timer, the cursor and the window's events."""

@@ -54,7 +54,13 @@ class Session:
         return status
 
     def attach(self) -> Status:
-        """Find the last run again; one that is done is wired in unless it is already."""
+        """Find the last run again; one that is done is wired in unless it is already.
+
+        A group that was never run has no folder yet, and is not given somebody else's.
+        """
+        group = found_group(self.group_id)
+        if group is None or not group.infusion.folder:
+            return self.node.status
         status = self.node.attach()
         if status.state is State.DONE:
             self.take_in(anew=False)

@@ -38,7 +38,7 @@ class NukeHost:
             return None
         files = reads.files_of(source, self.view() or nuke.views()[0])
         first, last = _range(source)
-        if files is not None:
+        if files is not None and self._gives_all(clip, first, last):
             return Footage(first, last, files)
         self._refuse_to_write(clip)
         if clip is Clip.MATTE and not (source.Class() == "Read" and first == last):
@@ -128,6 +128,17 @@ class NukeHost:
     def _source(self, clip: Clip) -> Optional[nuke.Node]:
         """What is connected to that input."""
         return reads.source_of(self._group, _INPUTS[clip])
+
+    def _gives_all(self, clip: Clip, first: int, last: int) -> bool:
+        """False for a matte whose Read is shorter than the plate: outside it gives what no file is.
+
+        A Read of one frame stands for all of them.
+        """
+        plate = self._source(Clip.PLATE)
+        if clip is Clip.PLATE or plate is None or first == last:
+            return True
+        begins, ends = _range(plate)
+        return first <= begins and ends <= last
 
     def _refuse_to_write(self, clip: Clip) -> None:
         """Raise SetupError where what Nuke writes would not be the full picture of one view."""

@@ -21,12 +21,12 @@ def inpaint(group: nuke.Group) -> None:
     if nuke.executing():
         nuke.message("Nuke is rendering. Press Inpaint again when it is done.")
         return
-    session.unfollow()
     try:
         steps = session.node.inpaint(session.host.shown())
     except NodeError as error:
         nuke.message(str(error))
         return
+    session.unfollow()  # only now: a run that was there already is still being followed
     bar = Bar(f"Infusion Inpaint: {group.name()}")
     status = session.node.status
     for status in steps:

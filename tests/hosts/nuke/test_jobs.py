@@ -279,4 +279,4 @@ def test_cancel_while_frames_are_written(node: nuke.Group, stage: Stage) -> None
     stage.is_bar_cancelled = True
     assert _session(node).node.run is None
     assert len(stage.rendered) < 5
-    assert node["infusion_status"].value() == "Cancelled while writing frames."
+    assert node["infusion_status"].value() == "Cancelled before the engine was started."

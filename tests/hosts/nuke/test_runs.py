@@ -77,6 +77,10 @@ def test_the_artist_goes_on_working(
     assert (27, "Inpainting, interval 1 of 4, about 12 s left.") in stage.bars
     buttons.inpaint(node)
     assert stage.messages == ["This node is at work already. Cancel it, or wait until it is done."]
+    follower = _follower(node)
+    buttons.cancel(node)  # the run that a second press did not touch is still being followed
+    stage.pump(lambda: follower.is_over)
+    assert _text(node).startswith("Cancelled;")
 
 
 @pytest.mark.parametrize("by", ["button", "window"])
