@@ -361,7 +361,7 @@ def test_only_the_hole_and_a_margin_are_sampled(tmp_path: Path) -> None:
 
 def test_the_margin_is_counted_in_each_level_s_own_pixels(tmp_path: Path) -> None:
     """Two around a hole of six, and two around the four that it has at half the size."""
-    settings, shot = replace(TINY, margin_pixels=2), clip(size=WIDE)
+    settings, shot = replace(TINY, margin_pixels=2, layouts=1), clip(size=WIDE)
     for index, side in enumerate((8, 8, 10)):
         found = kept_sample(tmp_path, index, settings=settings, shot=shot)
         assert found.shape == (3, 3, side, side)

@@ -60,6 +60,18 @@ def make_engine(
     return path
 
 
+DIES = "os.kill(os.getpid(), signal.SIGKILL)"
+"""A script that is killed at once."""
+
+SPEAKS_AND_LEAVES = 'print("torch said something", flush=True); sys.exit(7)'
+"""A script that prints something and fails."""
+
+REFUSES = (
+    'say("failed", code="matte", message="The matte is empty.", remedy="Paint one.", exit_code=3)'
+)
+"""A script that refuses the job."""
+
+
 @dataclass
 class CountingHost:
     """A host whose pictures are texts, and which counts what it is asked to write."""
