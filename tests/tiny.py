@@ -13,7 +13,6 @@ TINY = replace(
     window_frames=3,
     crop_pixels=16,
     intervals=2,
-    layouts=2,
     steps_per_interval=2,
     sampling_steps=2,
     detail_intervals=2,
