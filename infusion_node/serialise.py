@@ -6,7 +6,7 @@ import json
 import os
 from contextlib import suppress
 from pathlib import Path
-from typing import Dict, Iterator, List, Optional, Tuple
+from typing import Dict, Iterator, Optional, Tuple
 
 from infusion_node.errors import SetupError
 from infusion_node.frame_range import FrameRange
@@ -29,14 +29,15 @@ def serialised(
     pattern = Path(files_of(clip, footage, folder))
     _remove_others(pattern, frames)
     contents = _Contents(folder.contents(clip.value))
-    todo: List[int] = []
-    for frame in range(frames.first, frames.last + 1):
-        path = _of_frame(pattern, frame)
-        if not contents.is_current(path, host.content(clip, frame)):
-            todo.append(frame)
+    todo = [
+        frame
+        for frame in range(frames.first, frames.last + 1)
+        if not contents.is_current(_of_frame(pattern, frame), host.content(clip, frame))
+    ]
     for done, frame in enumerate(todo):
         yield done, len(todo)
         path = _of_frame(pattern, frame)
+        # Asked again: the artist may have gone on working since the list was made.
         content = host.content(clip, frame)
         _write(host, clip, frame, path)
         contents.note(path, content)

@@ -25,6 +25,7 @@ def check_takes_files(folder: Path, *, what: str) -> None:
     Raises:
         StorageError: a file is in the way, or the disk refuses; names the folder as `what`.
     """
+    # Not plan.check_writable: it needs libraries, whose lack is another check's finding.
     there = standing(folder)
     if not there.is_dir():
         raise StorageError(
