@@ -20,7 +20,7 @@ import OpenEXR
 from benchmarks.memory import measured
 from benchmarks.stamp import put, stamped
 
-_DRIFT = 4  # pixels to the right in a frame, and one down
+_DRIFT = 4  # pixels to the right in a frame, and at most one down
 _TILE = 256  # of noise, repeated: making a large plate should not take longer than filling it
 
 
@@ -37,7 +37,8 @@ def write_shot(folder: Path, size: tuple[int, int], frames: int, hole: tuple[int
         ValueError: the hole does not fit into the frame on its way.
     """
     (width, height), (wide, tall) = size, hole
-    if wide + _DRIFT * frames > width or tall + frames > height:
+    down = min(1.0, (height - tall) / frames)
+    if wide + _DRIFT * frames > width or tall > height:
         raise ValueError(f"a hole of {wide}x{tall} leaves {width}x{height} within {frames} frames")
     for name in ("plate", "matte"):
         (folder / name).mkdir(parents=True)
@@ -54,7 +55,7 @@ def write_shot(folder: Path, size: tuple[int, int], frames: int, hole: tuple[int
         }
         OpenEXR.File(dict(header), plate).write(str(folder / f"plate/p.{1001 + index}.exr"))
         left = (width - wide - _DRIFT * frames) // 2 + _DRIFT * index
-        top = (height - tall - frames) // 2 + index
+        top = int((height - tall - down * frames) // 2 + down * index)
         away = ((x - left) / wide * 2 - 1) ** 2 + ((y - top) / tall * 2 - 1) ** 2
         matte = (away < 1.0).astype(np.float16)
         OpenEXR.File(dict(header), {"A": matte}).write(str(folder / f"matte/m.{1001 + index}.exr"))

@@ -8,6 +8,7 @@ from torch import Tensor
 from infusion_engine.device import is_out_of_memory
 from infusion_engine.diffusion.denoise import Model, evaluation_bytes
 from infusion_engine.diffusion.hint import Hint
+from infusion_engine.diffusion.shelf import Shelf
 from infusion_engine.diffusion.tiles import Tile, Tiled, tiles
 from infusion_engine.progress import Report
 from infusion_engine.settings import Settings
@@ -25,6 +26,7 @@ class Frugal:
         memory: int,
         held: int,
         report: Report,
+        shelf: Shelf | None = None,
     ) -> None:
         """Choose the pieces.
 
@@ -35,10 +37,12 @@ class Frugal:
             memory: bytes that there are.
             held: bytes of them that are taken already.
             report: hears it where they are too few.
+            shelf: where the hole lies and predictions are put; None for memory.
         """
         self.model = model
         self.memory = memory
         self._hole = hole
+        self._shelf = shelf or Shelf()
         self._report = report
         self._held = held
         self._bytes = evaluation_bytes(model, settings)
@@ -61,7 +65,7 @@ class Frugal:
 
     def _fitting(self) -> tuple[Tile, ...]:
         most = int((self.memory - self._held) / self._bytes)
-        return tiles(self._hole, most_voxels=most, reach=self.model.reach)
+        return tiles(self._hole, most_voxels=most, reach=self.model.reach, shelf=self._shelf)
 
     def __call__(
         self, x_t: Tensor, conditioning: Tensor, hole: Tensor, hint: Hint, t: Tensor
@@ -76,7 +80,8 @@ class Frugal:
         """
         while True:
             try:
-                return Tiled(self.model, self.pieces)(x_t, conditioning, hole, hint, t)
+                tiled = Tiled(self.model, self.pieces, self._shelf)
+                return tiled(x_t, conditioning, hole, hint, t)
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error) or not self._gave_way():
                     raise

@@ -8,7 +8,7 @@ so that a run which was ended anywhere goes on from the last finished interval.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -38,8 +38,19 @@ _CLIP_BYTES = 16
 """Held for each voxel of every level: its clip and its hole."""
 _SAMPLED_BYTES = 100
 """Held for each voxel that is sampled, while it is: scene, sample and prediction."""
+_WORKING_BYTES = 1 << 30
+"""Held at most of clips on disk: the pieces that are being worked on."""
 _LAYOUT_BYTES = 36
 """Held besides for each further layout: its sample before and after, and its prediction."""
+
+
+def held_bytes(voxels: Sequence[int]) -> int:
+    """What a shot takes in memory, at most, beside what is computed with, in bytes.
+
+    Args:
+        voxels: of each level, coarsest first.
+    """
+    return _CLIP_BYTES * sum(voxels) + _SAMPLED_BYTES * voxels[-1]
 
 
 @dataclass(frozen=True)
@@ -78,6 +89,7 @@ class Infusion:
         self.take = take
         self.memory = memory
         self.levels = source.levels
+        self.shelf = source.levels[-1].shelf
         self.range = known_range(source.levels[-1])
         # Grounds are large: each is laid when it is fitted on, and only its measures are kept.
         grounds = (self.ground(level) for level in range(len(self.levels)))
@@ -90,7 +102,7 @@ class Infusion:
             seed=seed,
             take=take,
         )
-        self.places = [sampled_place(one.hole, settings) for one in self.levels]
+        self.places = [sampled_place(one.hole, settings, one.shelf) for one in self.levels]
         self._scenes = Scenes(
             self.levels, self.units, self.variances, self.places, self.range, settings
         )
@@ -117,11 +129,14 @@ class Infusion:
                 memory=self.memory,
                 held=self._held(level),
                 report=self.report,
+                shelf=self.shelf,
             )
         return self._denoisers[level]
 
     def _held(self, level: int) -> int:
         """Bytes that are held while a level is sampled, whatever its pieces."""
+        if self.shelf.on_disk:
+            return _WORKING_BYTES
         sampled = self.levels[level].hole[..., *self.places[level]].numel()
         clips = sum(one.hole.numel() for one in self.levels)
         layouts = self.settings.layouts if level == 0 else 1
@@ -165,13 +180,18 @@ class Infusion:
     def _latest_sample(self) -> tuple[int, Tensor | None]:
         """(index of the last sample at hand that can be gone on from, the sample)."""
         for index in reversed(range(len(self.stages))):
-            entry = self.store.load(Kind.SAMPLE, self.stages[index].sample.key)
-            if entry is None:
+            x = self._stored_sample(index)
+            if x is None:
                 continue
             ended = self.stages[index].then < 0
             if ended or self.stages[index].level == 0 or self._coarse(index) is not None:
-                return index, self._on_device(entry.tensors["x"])
+                return index, x
         return -1, None
+
+    def _stored_sample(self, index: int) -> Tensor | None:
+        """The sample of stage `index` from the cache, if it is there."""
+        entry = self.store.load(Kind.SAMPLE, self.stages[index].sample.key, room=self.shelf)
+        return None if entry is None else torch.from_numpy(entry.tensors["x"]).to(self.device)
 
     def _coarse(self, index: int) -> Tensor | None:
         """The coarser level's filled clip that stage `index` adds detail to, if it is at hand.
@@ -180,21 +200,21 @@ class Infusion:
         """
         level = self.stages[index].level - 1
         last = max(i for i, stage in enumerate(self.stages) if stage.level == level)
-        entry = self.store.load(Kind.SAMPLE, self.stages[last].sample.key)
+        entry = self._stored_sample(last)
         if entry is None:
             return None
-        filled = self._whole(level, self._on_device(entry.tensors["x"]))
+        filled = self._whole(level, entry)
         rows, columns = beneath(self.levels[level + 1].part, self.levels[level].part)
         return filled[..., rows, columns]
 
     def _whole(self, level: int, x: Tensor) -> Tensor:
         """(3, T, H, W): a level's clip with the sampled place put in."""
-        filled = self.levels[level].x_0.clone()
-        filled[:, :, *self.places[level]] = torch.where(
-            self.levels[level].hole[:, :, *self.places[level]] > 0.0,
-            x * self.units[level],
-            filled[:, :, *self.places[level]],
-        )
+        plate, hole, place = self.levels[level].x_0, self.levels[level].hole, self.places[level]
+        filled = self.shelf.copied(plate)
+        for frames in self.shelf.pieces(filled):
+            there = (slice(None), frames, *place)
+            fill = x[:, frames] * self.units[level]
+            filled[there] = torch.where(hole[there] > 0.0, fill, plate[there])
         return filled
 
     def _drop_before(self, index: int) -> None:
@@ -245,6 +265,7 @@ class Infusion:
         def on_step(step: int, loss: float) -> None:
             losses.append(loss)
             self._work.fitted(index, step, loss)
+            self.shelf.rest()
 
         self._loaded = -1
         return fit_interval(
@@ -281,10 +302,9 @@ class Infusion:
         stage = self.stages[index]
         key = stage.sample.key
         with self.store.lock(key, on_wait=self._on_wait(index), check=self.report.check):
-            entry = self.store.load(Kind.SAMPLE, key)
-            if entry is not None:
-                x = self._on_device(entry.tensors["x"])
-                return x, x if stage.then < 0 else None
+            found = self._stored_sample(index)
+            if found is not None:
+                return found, found if stage.then < 0 else None
             noise = NoiseSource(seed=self.seed, take=self.take, level=stage.level)
             scene = self._scene(index)
             begins = index == 0 or self.stages[index - 1].level < stage.level
@@ -307,6 +327,7 @@ class Infusion:
                 key,
                 {"x": result.cpu().numpy()},
                 {"identity": stage.sample.described(), "memory": denoiser.memory, **self._machine},
+                room=self.shelf,
             )
             return result, x_0
 
@@ -317,9 +338,6 @@ class Infusion:
         if number > 0 and coarse is None:
             raise AssertionError("the coarser level was sampled, or found, before this one")
         return self._scenes.of(number, coarse)
-
-    def _on_device(self, array: np.ndarray) -> Tensor:
-        return torch.from_numpy(array).to(self.device)
 
     def _tell(self, index: int, outcome: str, loss: float | None) -> None:
         """Report an interval once."""

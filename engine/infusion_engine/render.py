@@ -16,8 +16,9 @@ from infusion_engine.cache.key import ClipDigest
 from infusion_engine.cache.store import Store
 from infusion_engine.device import choose_device, device_errors
 from infusion_engine.diffusion.halving import Halving
-from infusion_engine.diffusion.layout import lay_out
-from infusion_engine.infuse import Infusion, Source
+from infusion_engine.diffusion.layout import Layout, lay_out
+from infusion_engine.diffusion.shelf import Shelf
+from infusion_engine.infuse import Infusion, Source, held_bytes
 from infusion_engine.machine import made_with
 from infusion_engine.media.encoding import Encoding
 from infusion_engine.media.layer import Fill, write_frame
@@ -50,10 +51,14 @@ class Filled:
     """Where it lies in the plate."""
     encoding: Encoding
     """How it was encoded."""
+    shelf: Shelf
+    """Where the clip lies."""
 
     def rgb(self, index: int) -> np.ndarray:
         """Frame `index` in plate values at the plate's size: (h, w, 3) float32."""
-        return _decoded(self.clip[:, index], self.region, self.encoding)
+        found = _decoded(self.clip[:, index], self.region, self.encoding)
+        self.shelf.rest()
+        return found
 
 
 def render(plan: Plan, report: Report) -> None:
@@ -168,7 +173,8 @@ def _fill_on(
     region = layout.finest
     onlooker.phase("reading")
     digest = ClipDigest()
-    halving = Halving(len(plan.shot.frames_read), layout.parts)
+    shelf = _shelf(plan, layout, device)
+    halving = Halving(len(plan.shot.frames_read), layout.parts, shelf)
     read_frames(
         plan.shot,
         layout.region,
@@ -223,8 +229,17 @@ def _fill_on(
         filled = []
         for take in plan.takes:
             infusion.begin(take.seed, number=take.number, count=count)
-            filled.append(Filled(infusion.run(), region, encoding))
+            filled.append(Filled(infusion.run(), region, encoding, shelf))
         return tuple(filled)
+
+
+def _shelf(plan: Plan, layout: Layout, device: torch.device) -> Shelf:
+    """Where the shot's clips lie: on disk, if they leave too little of `--memory` to work in."""
+    frames = len(plan.shot.frames_read)
+    held = held_bytes([part.width * part.height * frames for part in layout.parts])
+    if device.type != "cpu" or held <= plan.memory / 2:
+        return Shelf()
+    return Shelf(plan.cache_folder or Path(tempfile.gettempdir()))
 
 
 def _tell_resolved(plan: Plan, report: Report, onlooker: Onlooker) -> None:

@@ -12,6 +12,7 @@ from infusion_engine.diffusion.hint import Hint, bare, sampling_hint
 from infusion_engine.diffusion.palette import Palette, palette_of
 from infusion_engine.diffusion.pyramid import PyramidLevel, without_detail
 from infusion_engine.diffusion.sample import Scene
+from infusion_engine.diffusion.shelf import Shelf
 from infusion_engine.diffusion.stillness import Stillness, stillness_of
 from infusion_engine.settings import Network, Settings
 
@@ -45,21 +46,23 @@ class Scenes:
         """
         level, (rows, columns), unit = self.levels[number], self.places[number], self.units[number]
         palette, stillness = self._bounds_of(number)  # before anything large is held
-        x_0 = level.x_0 / unit
+        shelf = level.shelf
+        x_0 = _divided(level.x_0, unit, shelf)
 
         def there(x: Tensor) -> Tensor:
             """What is sampled of it: a copy, so that nothing holds the rest."""
-            return x[..., rows, columns].clone()
+            return shelf.copied(x[..., rows, columns])
 
         return Scene(
             x_0=there(x_0),
             hole=there(level.hole),
             lowest=tuple(value / unit for value in self.range[0]),
             highest=tuple(value / unit for value in self.range[1]),
-            hint=self._hint(number, x_0, coarse).within(slice(None), rows, columns).copied(),
+            hint=self._hint(number, x_0, coarse).within(slice(None), rows, columns).copied(shelf),
             corner=(level.corner[0] + rows.start, level.corner[1] + columns.start),
             palette=palette,
             stillness=None if stillness is None else stillness.within(rows, columns),
+            shelf=shelf,
         )
 
     def _bounds_of(self, number: int) -> tuple[Palette | None, Stillness | None]:
@@ -78,7 +81,18 @@ class Scenes:
         """What the denoiser is told at a level whose clip is x_0."""
         level = self.levels[number]
         if coarse is not None:
-            coarse = without_detail(coarse / self.units[number], replace(level, x_0=x_0))
+            coarse = _divided(coarse, self.units[number], level.shelf)
+            coarse = without_detail(coarse, replace(level, x_0=x_0))
         if self.settings.network is Network.PUBLISHED:
             return bare(torch.zeros_like(x_0)[None] if coarse is None else coarse[None])
-        return sampling_hint(x_0, coarse, level.hole, variance=self.variances[number])
+        return sampling_hint(
+            x_0, coarse, level.hole, variance=self.variances[number], shelf=level.shelf
+        )
+
+
+def _divided(x: Tensor, unit: float, shelf: Shelf) -> Tensor:
+    """(3, T, H, W) in parts of `unit`."""
+    found = shelf.zeros(*x.shape, device=x.device)
+    for frames in shelf.pieces(x):
+        found[:, frames] = x[:, frames] / unit
+    return found

@@ -72,6 +72,7 @@ def _evaluation_seconds(infusion: Infusion, stage: Stage) -> float:
         lowest=infusion.range[0],
         highest=infusion.range[1],
         hint=bare(x_0[None]),  # of the right size, which is all that time depends on
+        shelf=level.shelf,
     )
     watch = _Watch(infusion)
     with suppress(_Enough), precise(infusion.settings.precision, x_0.device):

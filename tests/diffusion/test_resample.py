@@ -130,6 +130,6 @@ def test_noise_goes_by_place_however_many_frames_are_made_at_once(
     """Bit by bit."""
     whole, pieced = at(50), at(50)
     noise_back(whole, open_scene(), SOURCE, 50, 200)
-    monkeypatch.setattr("infusion_engine.diffusion.sample._AT_ONCE", 1)
+    monkeypatch.setattr("infusion_engine.diffusion.shelf.AT_ONCE", 1)
     noise_back(pieced, open_scene(), SOURCE, 50, 200)
     assert torch.equal(whole, pieced)

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from infusion_engine.diffusion import sample
+from infusion_engine.diffusion import shelf
 from infusion_engine.diffusion.denoise import Denoiser
 from infusion_engine.diffusion.hint import Hint, bare
 from infusion_engine.diffusion.interval import (
@@ -283,7 +283,7 @@ def test_how_many_frames_go_on_at_once_changes_no_bit(
 ) -> None:
     """A large clip is carried on some frames at a time, each under its own frame's noise."""
     whole = walked((700, 600, 400), sampler, SOURCE)
-    monkeypatch.setattr(sample, "_AT_ONCE", 4 * math.prod((3, 24, 24)))  # of six frames
+    monkeypatch.setattr(shelf, "AT_ONCE", 4 * math.prod((3, 24, 24)))  # of six frames
     assert torch.equal(walked((700, 600, 400), sampler, SOURCE), whole)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import io
 import json
 import os
 from collections.abc import Mapping
@@ -12,16 +13,11 @@ from datetime import UTC, datetime
 from enum import Enum
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
-from safetensors import SafetensorError
-from safetensors.numpy import load as tensors_from_bytes
-from safetensors.numpy import save as tensors_to_bytes
-
 from infusion_engine.cache.key import SCHEMA_VERSION, plain
+from infusion_engine.cache.tensor_file import Room, TensorFileError, Tensors, packed, unpacked
 
-Tensors = dict[str, npt.NDArray[np.generic]]
 RECORD_FILE = "record.json"
+_AT_ONCE = 1 << 24  # bytes of a file
 _DAMAGE = frozenset((errno.EIO, errno.EISDIR, errno.ENOTDIR, errno.ELOOP))
 """What reading a file answers when it is broken; any other trouble may pass, and proves nothing."""
 OWN_FIELDS = frozenset(
@@ -77,9 +73,15 @@ class Damage:
 
 
 def write_entry(
-    folder: Path, kind: Kind, key: str, tensors: Tensors, record: Mapping[str, object]
+    folder: Path,
+    kind: Kind,
+    key: str,
+    tensors: Tensors,
+    record: Mapping[str, object],
+    *,
+    room: Room,
 ) -> None:
-    """Write and flush both files of an entry into the existing `folder`.
+    """Write and flush both files of an entry, whose tensors lie in `room`, into a folder.
 
     Raises:
         OSError: the disk does not take it.
@@ -89,27 +91,33 @@ def write_entry(
     taken = OWN_FIELDS & record.keys()
     if taken:
         raise ValueError(f"a record's {', '.join(sorted(taken))} are written by the cache itself")
-    # `asarray` and not `ascontiguousarray`, which makes a vector of a scalar.
-    content = tensors_to_bytes({name: np.asarray(a, order="C") for name, a in tensors.items()})
+    seal, count = hashlib.sha256(), 0
+    with (folder / kind.tensor_file).open("xb") as file:
+        for piece in packed(tensors, room):
+            seal.update(piece)
+            count += file.write(piece)
+        file.flush()
+        os.fsync(file.fileno())
     whole: dict[str, object] = {
         "schema_version": SCHEMA_VERSION,
         "kind": kind.word,
         "key": key,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "sizes": {name: list(array.shape) for name, array in tensors.items()},
-        "bytes": len(content),
-        "sha256": hashlib.sha256(content).hexdigest(),
+        "bytes": count,
+        "sha256": seal.hexdigest(),
     }
     for name, value in record.items():
         whole[name] = plain(value)
     whole["seal"] = _seal(whole)
-    _write(folder / kind.tensor_file, content)
     _write(folder / RECORD_FILE, (json.dumps(whole, indent=2) + "\n").encode("ascii"))
     flush_folder(folder)
 
 
-def read_entry(folder: Path, kind: Kind, key: str) -> Entry | Damage | None:
+def read_entry(folder: Path, kind: Kind, key: str, room: Room) -> Entry | Damage | None:
     """The entry in `folder`, what is wrong with it, or None when there is no such folder.
+
+    Its tensors are put into `room`.
 
     Raises:
         OSError: it may be sound, and cannot be read now (no permission, too many open files).
@@ -118,18 +126,32 @@ def read_entry(folder: Path, kind: Kind, key: str) -> Entry | Damage | None:
     if not isinstance(record, dict):
         return record
     try:
-        content = (folder / kind.tensor_file).read_bytes()
+        with (folder / kind.tensor_file).open("rb") as file:
+            found = _read_tensors(file, record, room)
     except OSError as error:
         return _unreadable(folder, kind.tensor_file, error)
-    if len(content) != record.get("bytes"):
-        expected = f"{len(content)} bytes long, {record.get('bytes')} were written"
-        return Damage(f"its {kind.tensor_file} is {expected}")
-    if hashlib.sha256(content).hexdigest() != record.get("sha256"):
-        return Damage(f"its {kind.tensor_file} does not have the digest it was written with")
+    if isinstance(found, Damage):
+        return Damage(f"its {kind.tensor_file} {found.reason}")
+    return Entry(found, record)
+
+
+def _read_tensors(
+    file: io.BufferedReader, record: Mapping[str, object], room: Room
+) -> Tensors | Damage:
+    """The tensors of a file, all of it checked against the record; a damage's reason is half."""
+    count = os.fstat(file.fileno()).st_size
+    if count != record.get("bytes"):
+        return Damage(f"is {count} bytes long, {record.get('bytes')} were written")
+    seal, tensors, wrong = hashlib.sha256(), Tensors(), ""
     try:
-        return Entry(tensors_from_bytes(content), record)
-    except (SafetensorError, ValueError, KeyError, TypeError) as error:
-        return Damage(f"its {kind.tensor_file} holds no tensors ({error})")
+        tensors = unpacked(file, count, room, seal.update)
+    except TensorFileError as error:
+        wrong = str(error)
+        while rest := file.read(_AT_ONCE):
+            seal.update(rest)
+    if seal.hexdigest() != record.get("sha256"):
+        return Damage("does not have the digest it was written with")
+    return Damage(f"holds no tensors ({wrong})") if wrong else tensors
 
 
 def read_record(folder: Path, kind: Kind, key: str) -> dict[str, object] | Damage | None:

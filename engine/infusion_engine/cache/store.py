@@ -20,12 +20,12 @@ from infusion_engine.cache.entry import (
     Damage,
     Entry,
     Kind,
-    Tensors,
     flush_folder,
     read_entry,
     write_entry,
 )
 from infusion_engine.cache.shot_index import ShotNote, now, write_note
+from infusion_engine.cache.tensor_file import Memory, Room, Tensors
 from infusion_engine.errors import StorageError
 
 __all__ = ["Entry", "Kind", "Store", "Tensors", "default_folder"]
@@ -95,21 +95,30 @@ class Store:
         folder = self.entry_folder(kind, key)
         return (folder / RECORD_FILE).is_file() and (folder / kind.tensor_file).is_file()
 
-    def load(self, kind: Kind, key: str) -> Entry | None:
+    def load(self, kind: Kind, key: str, *, room: Room | None = None) -> Entry | None:
         """The entry saved under `key`, or None when there is none that can be trusted.
 
-        A damaged entry is reported and removed, so that it is computed again.
+        Its tensors are put into `room`, None for memory. A damaged entry is reported and removed,
+        so that it is computed again.
 
         Raises:
             StorageError: an entry is there and cannot be read now (permissions, too many files).
         """
-        entry = self._sound(kind, key)
+        entry = self._sound(kind, key, room or Memory())
         if entry is not None:
             with contextlib.suppress(OSError):  # a cache that is only read keeps no last use
                 os.utime(self.entry_folder(kind, key) / RECORD_FILE)
         return entry
 
-    def save(self, kind: Kind, key: str, tensors: Tensors, record: Mapping[str, object]) -> None:
+    def save(
+        self,
+        kind: Kind,
+        key: str,
+        tensors: Tensors,
+        record: Mapping[str, object],
+        *,
+        room: Room | None = None,
+    ) -> None:
         """Save an entry whole; one that is already there and sound is kept.
 
         Args:
@@ -118,18 +127,19 @@ class Store:
             tensors: arrays by name, of numpy's numeric types.
             record: what determined it and what it was made with, as JSON can say it; the cache's
                 own fields (`entry.OWN_FIELDS`) must not be in it.
+            room: where the tensors lie; None for memory.
 
         Raises:
             StorageError: the disk is full, not writable, or failing; nothing is left behind.
         """
         final = self.entry_folder(kind, key)
-        if self._sound(kind, key) is not None:
+        if self._sound(kind, key, room) is not None:
             return
         self.prepare()
         temporary = self._temporary(kind)
         try:
             temporary.mkdir()
-            write_entry(temporary, kind, key, tensors, record)
+            write_entry(temporary, kind, key, tensors, record, room=room or Memory())
             self._put_in_place(temporary, final, kind, key)
         except OSError as error:
             raise self._refused(error, f"room for a {kind.word}") from error
@@ -214,17 +224,17 @@ class Store:
         found = self._read(kind, key)
         return found if isinstance(found, Damage) else None
 
-    def _read(self, kind: Kind, key: str) -> Entry | Damage | None:
+    def _read(self, kind: Kind, key: str, room: Room | None = None) -> Entry | Damage | None:
         folder = self.entry_folder(kind, key)
         try:
-            found = read_entry(folder, kind, key)
+            found = read_entry(folder, kind, key, room or Memory())
             for _ in range(_ATTEMPTS):
                 if not isinstance(found, Damage):
                     break
                 # Another process may have replaced the entry between two of our reads: only what
                 # is damaged in a folder that stayed the same is damaged.
                 before = _stamp(folder)
-                found = read_entry(folder, kind, key)
+                found = read_entry(folder, kind, key, room or Memory())
                 if _stamp(folder) == before:
                     break
         except OSError as error:
@@ -234,8 +244,8 @@ class Store:
             ) from error
         return found
 
-    def _sound(self, kind: Kind, key: str) -> Entry | None:
-        found = self._read(kind, key)
+    def _sound(self, kind: Kind, key: str, room: Room | None = None) -> Entry | None:
+        found = self._read(kind, key, room)
         if isinstance(found, Damage):
             self._on_damage(
                 f"The cache's {kind.word} {self.entry_folder(kind, key)} is damaged: "

@@ -7,8 +7,9 @@ from dataclasses import dataclass, fields
 import torch
 from torch import Tensor
 
-from infusion_engine.diffusion.guess import smooth_guess
-from infusion_engine.diffusion.memory import Memory, remembered
+from infusion_engine.diffusion.guess import smooth_guess, smooth_guess_of, weighed
+from infusion_engine.diffusion.memory import Memory, remembered_of
+from infusion_engine.diffusion.shelf import Shelf
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,18 +35,20 @@ class Hint:
 
         return Hint(**{f.name: cut(getattr(self, f.name)) for f in fields(self)})
 
-    def copied(self) -> Hint:
-        """The same, holding nothing of a larger clip that it is a part of."""
-        return Hint(**{f.name: getattr(self, f.name).clone() for f in fields(self)})
+    def copied(self, shelf: Shelf) -> Hint:
+        """The same on a shelf, holding nothing of a larger clip that it is a part of."""
+        return Hint(**{f.name: shelf.copied(getattr(self, f.name)) for f in fields(self)})
 
 
 def bare(guess: Tensor) -> Hint:
     """A hint that remembers nothing: `guess` is (B, 3, T, H, W)."""
-    nothing = torch.zeros_like(guess[:, :1])
+    nothing = guess.new_zeros(1, 1, 1, 1, 1).expand_as(guess[:, :1])  # takes no room
     return Hint(guess=guess, memory=guess, weight=nothing[:, :, :1], energy=nothing)
 
 
-def sampling_hint(x_0: Tensor, coarse: Tensor | None, hole: Tensor, *, variance: float) -> Hint:
+def sampling_hint(
+    x_0: Tensor, coarse: Tensor | None, hole: Tensor, *, variance: float, shelf: Shelf | None = None
+) -> Hint:
     """The hint of a whole level, as sampling is told it.
 
     Args:
@@ -53,15 +56,46 @@ def sampling_hint(x_0: Tensor, coarse: Tensor | None, hole: Tensor, *, variance:
         coarse: (3, T, H, W), the filled clip without this level's detail; None at the coarsest.
         hole: (1, T, H, W), 1 = missing.
         variance: of what memory is kept of, over the shot.
+        shelf: where all of it lies, and what is made of it; None for memory.
 
     Returns:
         A batch of one.
     """
-    x, missing = x_0[None], hole[None]
+    shelf = shelf or Shelf()
+
+    def rows_of(rows: slice) -> Tensor:
+        """What memory is kept of."""
+        own = x_0[:, :, rows]
+        return own if coarse is None else own - coarse[:, :, rows]
+
+    memory = remembered_of(rows_of, hole, variance=variance, shelf=shelf)
+
+    def squares_of(frames: slice) -> tuple[Tensor, Tensor]:
+        """Squared deviation from memory, as it is known."""
+        own = x_0[None, :, frames]
+        deviation = own - memory.mean if coarse is None else own - coarse[None, :, frames]
+        deviation = deviation if coarse is None else deviation - memory.mean
+        found = _squares(deviation, hole[None, :, frames], memory)
+        return weighed(*found, memory.variance, memory.known)
+
+    def known_of(frames: slice) -> tuple[Tensor, Tensor]:
+        """The clip itself, as it is known."""
+        own, missing = x_0[None, :, frames], hole[None, :, frames]
+        return weighed(own, missing, memory.mean, memory.still)
+
+    size, device = (1, *x_0.shape), x_0.device
+    energy = smooth_guess_of(squares_of, (1, *hole.shape), device, shelf)
+    for frames in shelf.pieces(energy):
+        energy[:, :, frames] = energy[:, :, frames].clamp(min=0.0)
     if coarse is None:
-        return coarsest_hint(x, missing, remembered(x, 1.0 - missing, variance=variance))
-    memory = remembered(x - coarse[None], 1.0 - missing, variance=variance)
-    return detail_hint(x, coarse[None], missing, memory)
+        guess, mean = smooth_guess_of(known_of, size, device, shelf), memory.mean
+    else:
+        guess, mean = (shelf.zeros(*size, device=device) for _ in range(2))
+        for frames in shelf.pieces(guess):
+            below = coarse[None, :, frames]
+            guess[:, :, frames] = below + memory.weight * memory.mean
+            mean[:, :, frames] = below + memory.mean
+    return Hint(guess=guess, memory=mean, weight=memory.weight, energy=energy)
 
 
 def coarsest_hint(x: Tensor, missing: Tensor, memory: Memory) -> Hint:
@@ -99,7 +133,13 @@ def detail_hint(x: Tensor, coarse: Tensor, missing: Tensor, memory: Memory) -> H
 
 def _energy(deviation: Tensor, missing: Tensor, memory: Memory) -> Tensor:
     """Squared deviation from memory, (B, 1, T, H, W), carried into the hole."""
+    squares, unknown = _squares(deviation, missing, memory)
+    return smooth_guess(squares, unknown, memory.variance, memory.known).clamp(min=0.0)
+
+
+def _squares(deviation: Tensor, missing: Tensor, memory: Memory) -> tuple[Tensor, Tensor]:
+    """(squared deviation from memory, 1 where it is not known), each (B, 1, T, H, W)."""
     squares = deviation.square().mean(1, keepdim=True)
     # Where one frame alone sees a pixel its mean is that frame: nothing is learnt from it.
     unknown = torch.maximum(missing, (memory.known == 0.0).to(missing).expand_as(missing))
-    return smooth_guess(squares, unknown, memory.variance, memory.known).clamp(min=0.0)
+    return squares, unknown

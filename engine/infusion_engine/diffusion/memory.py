@@ -6,11 +6,14 @@ away than that, and where the camera stands still it is the best there is to kno
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+from infusion_engine.diffusion.shelf import MEASURED, Shelf, bands
 
 _HALF_TRUSTED = 8.0
 """Frames after which the mean of a moving texture counts as much as interpolation does: few frames
@@ -73,6 +76,40 @@ def remembered(x: Tensor, seen: Tensor, *, variance: float) -> Memory:
         variances=each / freedom.clamp(min=1.0),
         known=torch.where(count >= _LEAST_FRAMES, count / (count + _HALF_TRUSTED), 0.0),
     )
+
+
+def remembered_of(
+    x: Callable[[slice], Tensor], hole: Tensor, *, variance: float, shelf: Shelf
+) -> Memory:
+    """The memory of a whole level, which may be too large to be looked at all at once.
+
+    Args:
+        x: gives some rows of the clip, (3, T, h, W); not looked at where it is not seen.
+        hole: (1, T, H, W), 1 = missing.
+        variance: as :func:`remembered`.
+        shelf: where the clip lies.
+
+    Returns:
+        Of a batch of one.
+    """
+    height = hole.shape[-2]
+    found: list[Memory] = []
+    for rows in bands(hole, MEASURED // 3):
+        # A row more on either side has a say in the means over 3 x 3 pixels.
+        seen = slice(max(0, rows.start - 1), min(height, rows.stop + 1))
+        own = remembered(x(seen)[None], (1.0 - hole[:, :, seen])[None], variance=variance)
+        found.append(_rows(own, slice(rows.start - seen.start, rows.stop - seen.start)))
+        shelf.rest()
+    if len(found) == 1:
+        return found[0]
+    return Memory(
+        **{f.name: torch.cat([getattr(one, f.name) for one in found], -2) for f in fields(Memory)}
+    )
+
+
+def _rows(memory: Memory, rows: slice) -> Memory:
+    """Some rows of it."""
+    return Memory(**{f.name: getattr(memory, f.name)[..., rows, :] for f in fields(Memory)})
 
 
 def _around(x: Tensor) -> Tensor:

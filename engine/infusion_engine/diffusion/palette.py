@@ -67,9 +67,7 @@ def palette_of(level: PyramidLevel, unit: float) -> Palette | None:
 
     None where the plate is flat, or too little of it is known to say.
     """
-    seen = level.x_0[:, level.hole[0] == 0.0]  # (3, N)
-    seen = seen[:, :: max(1, -(-seen.shape[1] // _MOST))]
-    colours = seen.double().cpu().numpy() / unit
+    colours = _some_known(level).double().cpu().numpy() / unit  # (3, N)
     if colours.shape[1] < _LEAST:
         return None
     mean = colours.mean(1)
@@ -93,6 +91,18 @@ def palette_of(level: PyramidLevel, unit: float) -> Palette | None:
 
     least, most = map(there, bounds)
     return Palette(there(mean), there(axes), darkest, brightest, least, most)
+
+
+def _some_known(level: PyramidLevel) -> Tensor:
+    """(3, N): known voxels, all of them or every so many, in their order."""
+    counts = [int((level.hole[0, frames] == 0.0).sum()) for frames in level.shelf.pieces(level.x_0)]
+    step = max(1, -(-sum(counts) // _MOST))
+    found, before = [], 0
+    for frames, count in zip(level.shelf.pieces(level.x_0), counts, strict=True):
+        seen = level.x_0[:, frames][:, level.hole[0, frames] == 0.0]
+        found.append(seen[:, -before % step :: step].clone())
+        before += count
+    return torch.cat(found, 1)
 
 
 def _bounds(rest: np.ndarray, steps: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
+from infusion_engine.diffusion.shelf import Shelf
 from infusion_engine.settings import Area, Settings
 
 
-def sampled_place(hole: Tensor, settings: Settings) -> tuple[slice, slice]:
+def sampled_place(
+    hole: Tensor, settings: Settings, shelf: Shelf | None = None
+) -> tuple[slice, slice]:
     """(rows, columns) of the clip that sampling looks at: all of it, or the hole and a margin.
 
-    hole is (1, T, H, W), 1 = missing.
+    hole is (1, T, H, W), 1 = missing, and lies on `shelf` (None: in memory).
     """
+    shelf = shelf or Shelf()
     height, width = hole.shape[-2:]
-    if settings.area is Area.FRAME or not bool(hole.any()):
-        return slice(0, height), slice(0, width)
-    anywhere, margin = hole[0].amax(0) > 0, settings.margin_pixels
+    everything = slice(0, height), slice(0, width)
+    if settings.area is Area.FRAME:
+        return everything
+    anywhere = torch.stack([(hole[0, f] > 0).any(0) for f in shelf.pieces(hole)]).any(0)
+    if not bool(anywhere.any()):
+        return everything
+    margin = settings.margin_pixels
     rows, columns = anywhere.any(1).nonzero().flatten(), anywhere.any(0).nonzero().flatten()
     return (
         slice(max(0, int(rows[0]) - margin), min(height, int(rows[-1]) + 1 + margin)),

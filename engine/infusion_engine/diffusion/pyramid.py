@@ -8,12 +8,13 @@ for diffusion on a single image). Frames are never merged: motion stays what it 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from infusion_engine.diffusion.shelf import MEASURED, Shelf
 from infusion_engine.media.box import Box
 
 
@@ -27,6 +28,8 @@ class PyramidLevel:
     """(1, T, H, W), 1 = missing."""
     corner: tuple[int, int] = (0, 0)
     """(row, column) of its first pixel on the grid of its size: a level keeps a part of it."""
+    shelf: Shelf = field(default_factory=Shelf)
+    """Where it lies, and what is made of it."""
 
     @property
     def part(self) -> Box:
@@ -63,10 +66,15 @@ def coarser(level: PyramidLevel) -> PyramidLevel:
 
 def known_range(level: PyramidLevel) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """(smallest, largest) known value of each channel; -1 and 1 where nothing is known."""
-    seen = level.x_0[:, level.hole[0] == 0.0]  # (3, N)
-    if seen.numel() == 0:
-        return (-1.0,) * len(seen), (1.0,) * len(seen)
-    return tuple(seen.amin(1).tolist()), tuple(seen.amax(1).tolist())
+    least, most = [], []
+    for frames in level.shelf.pieces(level.x_0):
+        seen = level.x_0[:, frames][:, level.hole[0, frames] == 0.0]  # (3, N)
+        if seen.numel():
+            least.append(seen.amin(1))
+            most.append(seen.amax(1))
+    if not least:
+        return (-1.0,) * len(level.x_0), (1.0,) * len(level.x_0)
+    return tuple(torch.stack(least).amin(0).tolist()), tuple(torch.stack(most).amax(0).tolist())
 
 
 def beneath(finer: Box, coarser: Box) -> tuple[slice, slice]:
@@ -91,9 +99,13 @@ def without_detail(coarse: Tensor, level: PyramidLevel) -> Tensor:
     Returns:
         (3, T, H, W).
     """
-    mixed = torch.where(level.hole > 0.0, doubled(coarse, level.size), level.x_0)
-    inside = halved(level.hole) >= 1.0
-    return doubled(torch.where(inside, coarse, halved(mixed)), level.size)
+    found = level.shelf.zeros(*level.x_0.shape, device=level.x_0.device)
+    for frames in level.shelf.pieces(found):
+        hole, below = level.hole[:, frames], coarse[:, frames]
+        mixed = torch.where(hole > 0.0, doubled(below, level.size), level.x_0[:, frames])
+        inside = halved(hole) >= 1.0
+        found[:, frames] = doubled(torch.where(inside, below, halved(mixed)), level.size)
+    return found
 
 
 def detail_spread(level: PyramidLevel, filled: Tensor) -> float:
@@ -106,6 +118,10 @@ def detail_spread(level: PyramidLevel, filled: Tensor) -> float:
     Returns:
         Root mean square of x_0 minus doubled(halved(x_0)); a small floor where nothing is known.
     """
-    lost = (filled - doubled(halved(filled), level.size)) * (1.0 - level.hole)
-    known = float((1.0 - level.hole).sum()) * lost.shape[0]
-    return max(1e-3, math.sqrt(float(lost.double().pow(2).sum()) / max(known, 1.0)))
+    squares = known = 0.0
+    for frames in level.shelf.pieces(filled, MEASURED):
+        seen = 1.0 - level.hole[:, frames]
+        lost = (filled[:, frames] - doubled(halved(filled[:, frames]), level.size)) * seen
+        known += float(seen.sum()) * lost.shape[0]
+        squares += float(lost.double().pow(2).sum())
+    return max(1e-3, math.sqrt(squares / max(known, 1.0)))

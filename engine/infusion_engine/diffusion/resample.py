@@ -14,7 +14,7 @@ from dataclasses import replace
 from torch import Tensor
 
 from infusion_engine.diffusion.denoise import Denoiser
-from infusion_engine.diffusion.sample import NoiseSource, Scene, pieces, sample_interval
+from infusion_engine.diffusion.sample import NoiseSource, Scene, sample_interval
 from infusion_engine.diffusion.schedule import alpha_bar
 from infusion_engine.settings import Sampler
 
@@ -76,7 +76,7 @@ def noise_back(x: Tensor, scene: Scene, source: NoiseSource, s: int, t: int) -> 
     large clip is held as few times as can be; x is (3, T, H, W).
     """
     kept = alpha_bar(t) / alpha_bar(s)
-    for frames in pieces(x):
+    for frames in scene.shelf.pieces(x):
         noise = source.at(t, x[:, frames], scene.corner, first=frames.start)
         x[:, frames] = math.sqrt(kept) * x[:, frames] + math.sqrt(1.0 - kept) * noise
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import partial
 
 import torch
@@ -23,11 +23,9 @@ from infusion_engine.diffusion.schedule import (
     sigma,
 )
 from infusion_engine.diffusion.seam import mended
+from infusion_engine.diffusion.shelf import Shelf
 from infusion_engine.diffusion.stillness import Stillness
 from infusion_engine.settings import Sampler
-
-_AT_ONCE = 1 << 22
-"""Values of a clip that are carried on at once, beside what has to be held of all of it."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +48,8 @@ class Scene:
     """Which colours the plate has; None to go by the range of each channel alone."""
     stillness: Stillness | None = None
     """What other frames saw where the plate stands still; None to let predictions be."""
+    shelf: Shelf = field(default_factory=Shelf)
+    """Where what is made of the clip lies."""
 
     def clipped(self, x_0: Tensor, t: int) -> Tensor:
         """(3, T, H, W) predicted at timestep t, within what the plate has.
@@ -78,7 +78,7 @@ class Scene:
         is touched: what the plate has is asked of the change alone, as a fill that was held once
         would be held twice. `check` is called at each frame; it raises to stop.
         """
-        for frames in pieces(x_0):
+        for frames in self.shelf.pieces(x_0):
             fill, hole = x_0[:, frames], self.hole[:, frames]
             found = mended(fill, hole, pixels=pixels, check=check)
             if self.stillness is not None:
@@ -122,9 +122,13 @@ class NoiseSource:
 
 def noised(scene: Scene, source: NoiseSource, t: int, fill: Tensor) -> Tensor:
     """A fill with the scene's known pixels put in, as it looks at timestep t; all (3, T, H, W)."""
-    a = alpha_bar(t)
-    clean = torch.where(scene.hole.bool(), fill, scene.x_0)
-    return math.sqrt(a) * clean + math.sqrt(1.0 - a) * source.at(t, scene.x_0, scene.corner)
+    a, x_t = alpha_bar(t), scene.shelf.zeros(*fill.shape, device=fill.device)
+    for frames in scene.shelf.pieces(fill):
+        known = scene.x_0[:, frames]
+        clean = torch.where(scene.hole[:, frames].bool(), fill[:, frames], known)
+        noise = source.at(t, known, scene.corner, first=frames.start)
+        x_t[:, frames] = math.sqrt(a) * clean + math.sqrt(1.0 - a) * noise
+    return x_t
 
 
 @torch.no_grad()
@@ -157,14 +161,14 @@ def sample_interval(
     Returns:
         (x at `then`, last predicted and reprojected x_0), each (3, T, H, W).
     """
-    x_t = x_t.clone()  # moved in place from here on: a large clip is held as few times as can be
+    x_t = scene.shelf.copied(x_t)  # moved in place: a large clip is held as few times as can be
     x_0 = x_t
     before: tuple[int, Tensor] | None = None  # the last timestep and its x_0
     for done, (t, s) in enumerate(zip(timesteps, (*timesteps[1:], then), strict=True), start=1):
         when = torch.tensor([t], device=x_t.device)
         x_0 = denoiser(x_t[None], scene.x_0[None], scene.hole[None], scene.hint, when)[0].float()
         move = _Move.between(t, s, sampler, before=None if before is None else before[0])
-        for frames in pieces(x_t):
+        for frames in scene.shelf.pieces(x_t):
             known = scene.x_0[:, frames]
             x_0[:, frames] = torch.where(
                 scene.hole[:, frames] > 0.0, scene.clipped(x_0[:, frames], t), known
@@ -200,13 +204,6 @@ class _Move:
         ahead = x_0 + self.lean * (x_0 - last) if self.lean else x_0
         x_s = self.step.x_0_weight * ahead + self.step.x_t_weight * x_t
         return x_s + self.step.deviation * noise() if self.step.deviation > 0.0 else x_s
-
-
-def pieces(x: Tensor) -> Iterator[slice]:
-    """Frames of (C, T, H, W), so many at once that what is made of them on the way is small."""
-    at_once = max(1, _AT_ONCE // x[:, 0].numel())
-    for first in range(0, x.shape[1], at_once):
-        yield slice(first, min(first + at_once, x.shape[1]))
 
 
 def _lean(before: int, t: int, s: int) -> float:

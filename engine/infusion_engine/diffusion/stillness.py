@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from infusion_engine.diffusion.memory import remembered
+from infusion_engine.diffusion.memory import remembered_of
 from infusion_engine.diffusion.pyramid import PyramidLevel
 
 _SHARE = 0.01
@@ -67,7 +67,9 @@ def stillness_of(level: PyramidLevel, unit: float, *, frames: int) -> Stillness:
             leaves the dark alone for some); 0 to believe it of none.
     """
     variance = _variance(level)
-    found = remembered(level.x_0[None], (1.0 - level.hole)[None], variance=variance)
+    found = remembered_of(
+        lambda rows: level.x_0[:, :, rows], level.hole, variance=variance, shelf=level.shelf
+    )
     seen = (found.count / max(frames, 1)).clamp(max=1.0).square()
     seen = torch.where((found.count >= _LEAST_FRAMES) & (frames > 0), seen, 0.0)
     return Stillness(
@@ -90,6 +92,7 @@ def _variance(level: PyramidLevel) -> float:
         count += seen.shape[1]
         sums += seen.sum(1).cpu()
         squares += seen.square().sum(1).cpu()
+        level.shelf.rest()
     if not count:
         return 0.0
     return max(float((squares / count - (sums / count).square()).mean()), 0.0)

@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
-import torch
 from torch import Tensor
 
 from infusion_engine.diffusion.denoise import Denoiser
 from infusion_engine.diffusion.hint import Hint
 from infusion_engine.diffusion.reach import Reach
+from infusion_engine.diffusion.shelf import Shelf
 
 _CUTS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
 """Numbers of pieces that a side may be cut into."""
@@ -56,7 +56,9 @@ class Tile:
         )
 
 
-def tiles(hole: Tensor, *, most_voxels: int, reach: Reach) -> tuple[Tile, ...]:
+def tiles(
+    hole: Tensor, *, most_voxels: int, reach: Reach, shelf: Shelf | None = None
+) -> tuple[Tile, ...]:
     """Tiles that hold every missing voxel, of at most so many voxels each where that can be.
 
     Of all ways to cut time, height and width evenly, the one that computes the fewest voxels. A
@@ -66,9 +68,10 @@ def tiles(hole: Tensor, *, most_voxels: int, reach: Reach) -> tuple[Tile, ...]:
         hole: (1, T, H, W), 1 = missing.
         most_voxels: largest tile, halo and all; the smallest there is where none is small enough.
         reach: of the denoiser.
+        shelf: where the hole lies; None for memory.
     """
-    missing = hole[0] > 0.0
-    boxes = _boxes(missing)
+    shelf = shelf or Shelf()
+    boxes = _boxes(hole, shelf)
     size = (hole.shape[1], hole.shape[2], hole.shape[3])
     lengths = {-(-len(boxes) // pieces) for pieces in range(1, len(boxes) + 1)}
     least = min(len(boxes), reach.frames)  # what keeps less than one halo is mostly halo
@@ -80,37 +83,49 @@ def tiles(hole: Tensor, *, most_voxels: int, reach: Reach) -> tuple[Tile, ...]:
         ways.append((_Cost.of(there, most_voxels), there))
     best = min(ways, key=lambda way: way[0])[1]
     found = [_tile(kept, size, reach) for part in best for kept in part.spans]
-    return tuple(tile for tile in found if bool(missing[_index(tile.kept)].any()))
+    return tuple(tile for tile in found if _misses(hole[0][_index(tile.kept)], shelf))
 
 
 class Tiled:
     """A denoiser that works tile by tile; what no tile keeps is 0."""
 
-    def __init__(self, denoiser: Denoiser, pieces: tuple[Tile, ...]) -> None:
+    def __init__(
+        self, denoiser: Denoiser, pieces: tuple[Tile, ...], shelf: Shelf | None = None
+    ) -> None:
+        """Work by these pieces; what is predicted lies on `shelf`, None for memory."""
         self.denoiser = denoiser
         self.pieces = pieces
+        self.shelf = shelf or Shelf()
 
     def __call__(
         self, x_t: Tensor, conditioning: Tensor, hole: Tensor, hint: Hint, t: Tensor
     ) -> Tensor:
         """Predicted x_0; arguments and shape as :class:`Denoiser`."""
-        predicted = torch.zeros_like(x_t)
+        predicted = self.shelf.zeros(*x_t.shape, device=x_t.device)
         for tile in self.pieces:
             seen = (..., *_index(tile.seen))
             part = self.denoiser(
                 x_t[seen], conditioning[seen], hole[seen], hint.within(*_index(tile.seen)), t
             )
             predicted[..., *_index(tile.kept)] = part[..., *_index(tile.inner)].to(predicted)
+            self.shelf.rest()
         return predicted
 
 
-def _boxes(missing: Tensor) -> list[tuple[int, int, int, int] | None]:
-    """(top, bottom, left, right) around the hole of each frame of (T, H, W), half-open."""
+def _boxes(hole: Tensor, shelf: Shelf) -> list[tuple[int, int, int, int] | None]:
+    """(top, bottom, left, right) around the hole of each frame of (1, T, H, W), half-open."""
     found: list[tuple[int, int, int, int] | None] = []
-    for rows, columns in zip(missing.any(2).cpu(), missing.any(1).cpu(), strict=True):
-        y, x = rows.nonzero().flatten().tolist(), columns.nonzero().flatten().tolist()
-        found.append((y[0], y[-1] + 1, x[0], x[-1] + 1) if y else None)
+    for frames in shelf.pieces(hole):
+        missing = hole[0, frames] > 0.0
+        for rows, columns in zip(missing.any(2).cpu(), missing.any(1).cpu(), strict=True):
+            y, x = rows.nonzero().flatten().tolist(), columns.nonzero().flatten().tolist()
+            found.append((y[0], y[-1] + 1, x[0], x[-1] + 1) if y else None)
     return found
+
+
+def _misses(hole: Tensor, shelf: Shelf) -> bool:
+    """True where any voxel of (T, H, W) is missing."""
+    return any(bool((hole[frames] > 0.0).any()) for frames in shelf.pieces(hole))
 
 
 @dataclass(frozen=True, order=True)

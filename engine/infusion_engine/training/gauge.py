@@ -9,6 +9,7 @@ import torch
 from scipy.optimize import nnls
 
 from infusion_engine.diffusion.interval import Interval
+from infusion_engine.diffusion.moments import moments_known
 from infusion_engine.diffusion.residual import Gauge
 from infusion_engine.diffusion.schedule import T
 from infusion_engine.settings import Settings
@@ -30,9 +31,9 @@ def measured(
     `before` is what the weights that are fitted on went by: an axis of colour points the way that
     it pointed there, or they would say what they have learnt of red of green.
     """
-    seen = ground.x_0[:, torch.from_numpy(~ground.missing).to(ground.x_0.device)].double()  # (3, N)
-    if seen.numel() == 0:
-        seen = torch.zeros(3, 1, dtype=torch.float64, device=ground.x_0.device)
+    moments = moments_known(ground.x_0, ground.hole, ground.shelf)
+    nothing = torch.zeros(3, dtype=torch.float64, device=ground.x_0.device)
+    mean, variance = moments or (nothing, nothing)
     errors, expected = _tried(ground, settings, fit_seed)
     squares = np.square(errors).mean(1)
     axes, shares = principal(errors)
@@ -42,8 +43,8 @@ def measured(
     spread = max(float(np.sqrt(squares.mean())) if len(squares) else 0.0, _LEAST)
     moving, unseen = _explained(squares, expected, least=(0.1 * spread) ** 2)
     return Gauge(
-        mean=seen.mean(1).float(),
-        deviation=seen.std(dim=1, unbiased=False).mean().clamp(min=_LEAST).float(),
+        mean=mean.float(),
+        deviation=variance.sqrt().mean().clamp(min=_LEAST).float(),
         spread=torch.tensor(spread),
         moving=torch.tensor(moving),
         unseen=torch.tensor(unseen),

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from infusion_engine.diffusion.interval import top_timestep
+from infusion_engine.diffusion.moments import moments_known
 from infusion_engine.diffusion.pyramid import PyramidLevel, detail_spread, doubled, halved
 from infusion_engine.diffusion.schedule import T
+from infusion_engine.diffusion.shelf import Shelf
 from infusion_engine.settings import Objective, Settings
 from infusion_engine.training.rough import roughly_filled
 
@@ -38,6 +41,8 @@ class Ground:
     """The encoded value that is 1 here."""
     variance: float
     """What `remembering` varies by over the known voxels, mean of the channels."""
+    shelf: Shelf = field(default_factory=Shelf)
+    """Where all of it lies."""
 
 
 def lay_ground(level: PyramidLevel, index: int, settings: Settings) -> Ground:
@@ -47,23 +52,47 @@ def lay_ground(level: PyramidLevel, index: int, settings: Settings) -> Ground:
     has the deviation DETAIL_SPREAD: the last timesteps' noise is then faint against it, however
     fine it is, and none of it is lost where the ladder of timesteps ends.
     """
-    rough = roughly_filled(level.x_0, level.hole)
+    shelf = level.shelf
+    rough = roughly_filled(level.x_0, level.hole, shelf)
     unit = 1.0 if index == 0 else _detail_unit(level, rough)
     # Without grey under the matte, what is learnt beside it still holds in sampling.
-    clean = (rough if settings.objective is Objective.OCCLUDER else level.x_0) / unit
-    guess = doubled(halved(clean), level.size) if index > 0 else None
-    remembering = clean if guess is None else clean - guess
-    known = remembering[:, level.hole[0] == 0.0].double()  # (3, N)
+    if settings.objective is not Objective.OCCLUDER:
+        rough = level.x_0
+    clean = shelf.zeros(*rough.shape, device=rough.device)
+    for frames in shelf.pieces(rough):
+        clean[:, frames] = rough[:, frames] / unit
+    del rough  # not to be held beside what is made of the clean clip
+    guess, remembering = _parted(clean, level) if index > 0 else (None, clean)
+    moments = moments_known(remembering, level.hole, shelf)
     return Ground(
         x_0=clean,
         hole=level.hole,
-        missing=level.hole[0].bool().cpu().numpy(),
+        missing=_missing(level),
         guess=guess,
         remembering=remembering,
         level=index,
         unit=unit,
-        variance=float(known.var(1, unbiased=False).mean()) if known.numel() else 1.0,
+        shelf=shelf,
+        variance=1.0 if moments is None else float(moments[1].mean()),
     )
+
+
+def _parted(clean: Tensor, level: PyramidLevel) -> tuple[Tensor, Tensor]:
+    """(x_0 without the level's detail, the detail), each (3, T, H, W)."""
+    shelf = level.shelf
+    guess, detail = (shelf.zeros(*clean.shape, device=clean.device) for _ in range(2))
+    for frames in shelf.pieces(clean):
+        guess[:, frames] = doubled(halved(clean[:, frames]), level.size)
+        detail[:, frames] = clean[:, frames] - guess[:, frames]
+    return guess, detail
+
+
+def _missing(level: PyramidLevel) -> np.ndarray:
+    """(T, H, W) bool, the hole where numpy can see it."""
+    found = level.shelf.zeros(*level.hole.shape[1:], dtype=torch.bool)
+    for frames in level.shelf.pieces(level.hole):
+        found[frames] = level.hole[0, frames].bool().cpu()
+    return found.numpy()
 
 
 def _detail_unit(level: PyramidLevel, rough: Tensor) -> float:
