@@ -50,7 +50,7 @@ def run(folder: Path, shelf: Shelf) -> Infusion:
 
 
 @pytest.fixture(scope="module")
-def in_memory(tmp_path_factory: pytest.TempPathFactory, one_thread: None) -> np.ndarray:  # noqa: ARG001 - sums are split among threads
+def in_memory(tmp_path_factory: pytest.TempPathFactory, one_thread: None) -> np.ndarray:
     """The fill as it is where there is memory for it."""
     return run(tmp_path_factory.mktemp("memory"), Shelf()).run()
 
@@ -59,7 +59,10 @@ def test_where_clips_lie_changes_no_bit(
     tmp_path: Path, in_memory: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Everything on disk, gone through a frame at a time; resumed from samples on disk, too."""
-    for name in ("infusion_engine.diffusion.shelf._LEAST", "infusion_engine.diffusion.shelf.AT_ONCE"):
+    for name in (
+        "infusion_engine.diffusion.shelf._LEAST",
+        "infusion_engine.diffusion.shelf.AT_ONCE",
+    ):
         monkeypatch.setattr(name, 1)
     shelf = Shelf(tmp_path / "clips")
     filled = run(tmp_path / "cache", shelf).run()

@@ -38,7 +38,7 @@ _CLIP_BYTES = 16
 """Held for each voxel of every level: its clip and its hole."""
 _SAMPLED_BYTES = 100
 """Held for each voxel that is sampled, while it is: scene, sample and prediction."""
-_WORKING_BYTES = 1 << 30
+_WORKING_BYTES = 1 << 29
 """Held at most of clips on disk: the pieces that are being worked on."""
 _LAYOUT_BYTES = 36
 """Held besides for each further layout: its sample before and after, and its prediction."""

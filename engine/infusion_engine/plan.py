@@ -43,6 +43,8 @@ class Plan:
     """What goes into them; always MERGED where the format has no layers."""
     cache_folder: Path | None
     """Folder of fits and samples; None keeps them only as long as the run."""
+    scratch: Path
+    """Folder for clips that are too large for the memory, while the run lasts."""
     contact_sheet: Path | None
     """PNG to write for a person to look at, if any."""
     report: Path | None
@@ -101,6 +103,7 @@ class Plan:
                 "threads": self.threads,
                 "memory": job.memory,
                 "cache": None if self.cache_folder is None else os.fspath(self.cache_folder),
+                "scratch": os.fspath(self.scratch),
                 "events_file": job.events_file,
             },
         }
@@ -166,6 +169,10 @@ def prepare(job: RenderJob, report: Report | None = None) -> Plan:
     if job.use_cache:
         cache_folder = Path(job.cache).expanduser() if job.cache else default_folder()
         check_writable(cache_folder, what="cache folder")
+    scratch = cache_folder or Path(tempfile.gettempdir())
+    if job.scratch is not None:
+        scratch = Path(job.scratch).expanduser()
+        check_writable(scratch, what="scratch folder")
     contact_sheet = None
     if job.contact_sheet is not None:
         contact_sheet = Path(job.contact_sheet).expanduser()
@@ -186,6 +193,7 @@ def prepare(job: RenderJob, report: Report | None = None) -> Plan:
         takes=takes,
         write=write,
         cache_folder=cache_folder,
+        scratch=scratch,
         contact_sheet=contact_sheet,
         report=report_folder,
         threads=job.threads or available_cores(),

@@ -239,7 +239,7 @@ def _shelf(plan: Plan, layout: Layout, device: torch.device) -> Shelf:
     held = held_bytes([part.width * part.height * frames for part in layout.parts])
     if device.type != "cpu" or held <= plan.memory / 2:
         return Shelf()
-    return Shelf(plan.cache_folder or Path(tempfile.gettempdir()))
+    return Shelf(plan.scratch)
 
 
 def _tell_resolved(plan: Plan, report: Report, onlooker: Onlooker) -> None:

@@ -72,6 +72,8 @@ class RenderJob:
     """Cache folder; None is the user's own."""
     use_cache: bool = True
     """False keeps fits and samples in a temporary folder that goes with the run."""
+    scratch: Optional[str] = None
+    """Folder for clips that are too large for the memory; None is the cache folder."""
     contact_sheet: Optional[str] = None
     """PNG of plate, matte outline and fill at a few frames."""
     report: Optional[str] = None

@@ -274,6 +274,12 @@ KNOBS: Tuple[Knob, ...] = (
         "Off keeps nothing after the run: it cannot be resumed, and another seed fits anew.",
     ),
     Knob(
+        "scratch", "Scratch folder", Group.MACHINE, Kind.PATH, None,
+        "Folder on a local disk for clips that are too large for the memory, while the render "
+        "runs. Without it: the cache folder.",
+        metavar="DIR",
+    ),
+    Knob(
         "events_file", "Events file", Group.MACHINE, Kind.PATH, None,
         "Append progress to this file, one JSON object per line, with a heartbeat. A file named "
         "`cancel` put beside it stops the run.",

@@ -70,7 +70,7 @@ def test_a_disk_without_room_is_named(tmp_path: Path) -> None:
     limit = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (2**20, limit[1]))
     try:
-        with pytest.raises(StorageError, match="no room for a clip of 0.1 GiB"):
+        with pytest.raises(StorageError, match="no room for a clip"):
             Shelf(tmp_path).zeros(3, 40, 500, 500)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limit)

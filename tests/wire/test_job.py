@@ -81,6 +81,7 @@ def test_the_baseline_is_what_a_job_looks_like_on_disk() -> None:
         memory="6.5G",
         cache="cache",
         use_cache=False,
+        scratch="scratch",
         contact_sheet="review/fire.png",
         report="review/fire",
         events_file="job/events.ndjson",
