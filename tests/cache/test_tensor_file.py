@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import io
 import json
+import tempfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -36,8 +37,11 @@ def several() -> Tensors:
 def read(content: bytes) -> tuple[Tensors, bytes]:
     """(arrays, all bytes that were told)."""
     told: list[bytes] = []
-    file = io.BufferedReader(io.BytesIO(content))  # type: ignore[arg-type]
-    found = unpacked(file, len(content), Memory(), lambda piece: told.append(bytes(piece)))
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(content)
+        file.flush()
+        with Path(file.name).open("rb") as there:
+            found = unpacked(there, len(content), Memory(), lambda piece: told.append(bytes(piece)))
     return found, b"".join(told)
 
 

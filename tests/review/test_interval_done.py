@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from infusion_engine.cache.entry import Kind, Tensors
+from infusion_engine.cache.entry import Kind
 from infusion_engine.cache.store import Store
+from infusion_engine.cache.tensor_file import Tensors
 from infusion_engine.media.box import Box
 from infusion_engine.review.interval_done import FitNote, IntervalDone, noted, thinned
 
