@@ -22,6 +22,7 @@ PLAIN = replace(
     TINY,
     coarsest_hole_pixels=PRESETS["draft"].coarsest_hole_pixels,
     detail_intervals=1,
+    settling_rounds=0,
     precision=Precision.FP32,
 )
 FRAMES, HEIGHT, WIDTH = 30, 200, 240

@@ -18,6 +18,7 @@ TINY = replace(
     detail_intervals=2,
     detail_steps_per_interval=2,
     detail_sampling_steps=2,
+    settling_rounds=1,
     precision=Precision.FP32,
 )
 """Two levels of two intervals each, for a hole of 6 x 6 pixels."""
