@@ -30,7 +30,7 @@ HOLE = 56  # pixels each way
 BUDGET = (
     *("intervals=2", "steps_per_interval=5", "sampling_steps=1"),
     *("detail_intervals=1", "detail_steps_per_interval=5", "detail_sampling_steps=1"),
-    "settling_rounds=1",
+    *("settling_rounds=1", "channels=8"),
 )
 COMMAND = ("--preset", "draft", "--threads", "2", "--device", "cpu", "--no-cache")
 MIB = 1024.0**2
