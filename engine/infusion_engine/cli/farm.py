@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,13 +14,19 @@ from infusion_engine.cli.shell import ShellGroup
 from infusion_engine.cli.terminal import EventsMode, stdout_sink
 from infusion_engine.errors import InfusionError, UsageError
 from infusion_engine.farm.steps import Fits
-from infusion_engine.farm.submit import Scheduler, check_program, submit_bundle
+from infusion_engine.farm.submit import (
+    Scheduler,
+    check_program,
+    run_bundle,
+    submit_bundle,
+)
+from infusion_engine.farm.template import ENGINE
 from infusion_engine.job_schema import check_job, read_job
 from infusion_node.wire.knobs import knob
 
 if TYPE_CHECKING:
     from infusion_engine.farm.bundle import FarmJob
-    from infusion_engine.farm.template import Chunks
+    from infusion_engine.farm.template import Terms
     from infusion_node.wire.job import RenderJob
 
 _EPILOG = """\b
@@ -81,11 +88,29 @@ def _options(command: Callable[..., Any]) -> Callable[..., Any]:
                 default=_HOURS,
                 show_default=True,
                 metavar="HOURS",
-                help="After so long a task is taken to hang and is ended.",
+                help="After so long a task is taken to hang and is ended (OpenJD).",
+            ),
+            click.option(
+                "--engine",
+                default=ENGINE,
+                show_default=True,
+                metavar="COMMAND",
+                help="The command infusion-render as the farm's machines know it.",
             ),
         )
     ):
         command = option(command)
+    return command
+
+
+def _show_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Where a job stands in OpenCue."""
+    for name in ("shot", "show"):
+        command = click.option(
+            f"--{name}",
+            metavar="NAME",
+            help=f"OpenCue's {name} for the job.  [default: that of pyoutline's configuration]",
+        )(command)
     return command
 
 
@@ -125,9 +150,9 @@ def bundle(*, job_file: Path, folder: Path, **given: Any) -> None:
 
     with _one_line():
         check_new(folder)
-        farm, chunks = _made_ready(job_file, **given)
-        write_bundle(farm, folder, chunks)
-        _tell(farm, chunks)
+        farm, terms = _made_ready(job_file, **given)
+        write_bundle(farm, folder, terms)
+        _tell(farm, terms)
         click.echo(f"Wrote {folder}")
 
 
@@ -156,20 +181,24 @@ def bundle(*, job_file: Path, folder: Path, **given: Any) -> None:
     help="Folder to make for what is submitted.  [default: JOB's name with -farm, beside it]",
 )
 @_options
+@_show_options
 @click.argument("further", nargs=-1, metavar="[-- ARGUMENTS]")
 def submit(
     *,
     job_file: Path,
     where: str | None,
     folder: Path | None,
+    show: str | None,
+    shot: str | None,
     further: tuple[str, ...],
     **given: Any,
-) -> int:
+) -> None:
     """Make a job ready and hand it to the studio's scheduler.
 
     ARGUMENTS after -- go to the scheduler's own command.
     """
     from infusion_engine.farm.bundle import check_new, write_bundle  # noqa: PLC0415
+    from infusion_engine.farm.cue import Show, launch, write_spec  # noqa: PLC0415
 
     with _one_line():
         if where is None:
@@ -182,9 +211,52 @@ def submit(
         check_program(scheduler)
         folder = folder or job_file.with_name(f"{job_file.stem}-farm")
         check_new(folder)
-        farm, chunks = _made_ready(job_file, **given)
-        write_bundle(farm, folder, chunks)
-        return submit_bundle(scheduler, farm, folder, further)
+        farm, terms = _made_ready(job_file, **given)
+        if scheduler is Scheduler.OPENCUE:
+            if further:
+                raise UsageError("OpenCue has no command that would take ARGUMENTS.")
+            write_spec(farm, folder, terms, Show(show, shot))
+            with _removed_if_refused(folder):
+                click.echo(f"Submitted {launch(farm, folder, terms, Show(show, shot))}")
+            return
+        write_bundle(farm, folder, terms)
+        with _removed_if_refused(folder):
+            if scheduler is Scheduler.OPENJD:
+                run_bundle(farm, folder, further)
+            else:
+                click.echo(submit_bundle(folder, further), nl=False)
+
+
+@main.command()
+@_JOB
+@click.option(
+    "--output",
+    "folder",
+    required=True,
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Folder to make, where every machine sees it; it must not exist, or be empty.",
+)
+@_options
+@_show_options
+def opencue(
+    *, job_file: Path, folder: Path, show: str | None, shot: str | None, **given: Any
+) -> None:
+    """Write an OpenCue job spec: layers and what they wait for, as `bundle` has steps.
+
+    It needs pyoutline (pip install 'infusion-inpaint[opencue]'). Every machine has to see all paths
+    as they are here. `submit --to opencue` writes the same and sends it to Cuebot.
+    """
+    from infusion_engine.farm.bundle import check_new  # noqa: PLC0415
+    from infusion_engine.farm.cue import Show, write_spec  # noqa: PLC0415
+
+    with _one_line():
+        check_new(folder)
+        check_program(Scheduler.OPENCUE)
+        farm, terms = _made_ready(job_file, **given)
+        write_spec(farm, folder, terms, Show(show, shot))
+        _tell(farm, terms)
+        click.echo(f"Wrote {folder}")
 
 
 def _made_ready(
@@ -196,14 +268,15 @@ def _made_ready(
     chunk: int | None,
     workers_hint: int | None,
     timeout: float,
-) -> tuple[FarmJob, Chunks]:
+    engine: str,
+) -> tuple[FarmJob, Terms]:
     """The job, checked as infusion-render checks it, and divided."""
     if chunk is not None and workers_hint is not None:
         raise UsageError("--chunk and --workers-hint exclude each other.", remedy="Give one.")
     job = _read(job_file, cache=cache, device=device)
     from infusion_engine.farm.bundle import farm_job  # noqa: PLC0415 - reads pictures
     from infusion_engine.farm.division import divided  # noqa: PLC0415
-    from infusion_engine.farm.template import Chunks  # noqa: PLC0415
+    from infusion_engine.farm.template import Terms  # noqa: PLC0415
     from infusion_engine.plan import prepare  # noqa: PLC0415
     from infusion_engine.progress import Report  # noqa: PLC0415
 
@@ -212,7 +285,7 @@ def _made_ready(
     farm = farm_job(plan, divided(plan, lambda _done, _total: None), chosen)
     if chunk is None:
         chunk = _FRAMES if workers_hint is None else -(-len(farm.division.frames) // workers_hint)
-    return farm, Chunks(chunk, max(1, round(timeout * 3600)))
+    return farm, Terms(chunk, max(1, round(timeout * 3600)), engine)
 
 
 def _read(job_file: Path, *, cache: str | None, device: str | None) -> RenderJob:
@@ -230,19 +303,29 @@ def _read(job_file: Path, *, cache: str | None, device: str | None) -> RenderJob
     return job
 
 
-def _tell(farm: FarmJob, chunks: Chunks) -> None:
+def _tell(farm: FarmJob, terms: Terms) -> None:
     """Say what was decided for the user."""
     job = farm.plan.job
-    count = {step.name: step.tasks(chunks.frames) for step in farm.steps}
+    count = {step.name: step.tasks(terms.frames) for step in farm.steps}
     tasks = ", ".join(f"{name} {number}" for name, number in count.items())
     click.echo(f"Tasks:  {tasks}")
     click.echo(f"Fits:   {farm.fits.value}")
-    click.echo(f"Cache:  {job.cache}")
+    click.echo(f"Cache:  {farm.job.cache}")
     if job.device == "auto":
         click.echo("Device: auto; no GPU is asked for, and one is used where there is one")
     for name in ("contact_sheet", "report"):
         if getattr(job, name) is not None:
             click.echo(f"Left out: {name} {getattr(job, name)}; no task sees all of the work")
+
+
+@contextmanager
+def _removed_if_refused(folder: Path) -> Iterator[None]:
+    """What nobody took does not stand in the way of the next attempt."""
+    try:
+        yield
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
 
 
 @contextmanager

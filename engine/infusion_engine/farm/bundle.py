@@ -17,7 +17,7 @@ from infusion_engine.farm.paths import FarmPath, farm_paths
 from infusion_engine.farm.steps import Fits, Step, steps
 from infusion_engine.farm.template import (
     JOB_FILE,
-    Chunks,
+    Terms,
     asset_references,
     parameter_values,
     template,
@@ -73,7 +73,7 @@ def farm_job(plan: Plan, division: Division, fits: Fits) -> FarmJob:
     return FarmJob(plan, division, fits, farm_paths(plan), steps(division, fits))
 
 
-def write_bundle(farm: FarmJob, folder: Path, chunks: Chunks) -> None:
+def write_bundle(farm: FarmJob, folder: Path, terms: Terms) -> None:
     """Write an OpenJD job bundle.
 
     Raises:
@@ -87,7 +87,7 @@ def write_bundle(farm: FarmJob, folder: Path, chunks: Chunks) -> None:
     write_folder(
         folder,
         {
-            TEMPLATE_FILE: _yaml(template(name, farm.paths, ready, chunks)),
+            TEMPLATE_FILE: _yaml(template(name, farm.paths, ready, terms)),
             PARAMETERS_FILE: _yaml({"parameterValues": values}),
             ASSETS_FILE: _yaml(asset_references(farm.paths)),
             JOB_FILE: farm.job.to_json(),

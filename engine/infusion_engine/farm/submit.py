@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import sys
 from collections.abc import Sequence
 from enum import Enum
 from pathlib import Path
 
 from infusion_engine.errors import UsageError
 from infusion_engine.farm.bundle import TEMPLATE_FILE, FarmJob
-from infusion_engine.farm.template import parameter_values
+from infusion_engine.farm.cue import check_pyoutline
+from infusion_engine.farm.template import ENGINE, parameter_values
 
 
 class Scheduler(str, Enum):
@@ -30,27 +32,54 @@ _WHERE_FROM = {
 }
 
 
-def submit_bundle(
-    scheduler: Scheduler, farm: FarmJob, bundle: Path, further: Sequence[str] = ()
-) -> int:
-    """Hand a bundle over; the exit code of the scheduler's command, which has said the rest.
+def submit_bundle(bundle: Path, further: Sequence[str] = ()) -> str:
+    """Hand a bundle to AWS Deadline Cloud; what its command said.
 
     Args:
-        scheduler: DEADLINE_CLOUD or OPENJD.
-        farm: what the bundle was made of.
         bundle: its folder.
-        further: arguments for the scheduler's own command.
+        further: arguments for the command.
 
     Raises:
-        UsageError: the command is not on PATH.
+        UsageError: the command is not on PATH, or refuses; the message ends with what it said last.
     """
-    if scheduler is Scheduler.OPENJD:
-        command = _openjd(farm, bundle)
-    else:
-        command = ["deadline", "bundle", "submit", "--yes", str(bundle)]
-    return subprocess.run(
-        [program(command[0]), *command[1:], *further], stdin=subprocess.DEVNULL, check=False
-    ).returncode
+    command = [program("deadline"), "bundle", "submit", "--yes", str(bundle), *further]
+    done = subprocess.run(
+        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+    )
+    if done.returncode != 0:
+        said = (done.stderr or done.stdout).strip().splitlines()
+        last = said[-1].strip() if said else "it said nothing"
+        raise UsageError(f"Deadline Cloud did not take the job (code {done.returncode}): {last}")
+    return done.stdout
+
+
+def run_bundle(farm: FarmJob, bundle: Path, further: Sequence[str] = ()) -> None:
+    """Run a bundle on this machine, one task after the other; `openjd run` tells how it goes.
+
+    Args:
+        farm: what the bundle was made of.
+        bundle: its folder.
+        further: arguments for the command.
+
+    Raises:
+        UsageError: the command is not on PATH, or a task failed.
+    """
+    values = parameter_values(farm.paths)
+    engine = Path(sys.executable).with_name(ENGINE)
+    if engine.is_file():  # this very environment's
+        values["Engine"] = str(engine)
+    command = [
+        *(program("openjd"), "run", str(bundle / TEMPLATE_FILE)),
+        *("--step", farm.steps[-1].name, "--run-dependencies"),
+        *(part for name, value in values.items() for part in ("-p", f"{name}={value}")),
+        *further,
+    ]
+    code = subprocess.run(command, stdin=subprocess.DEVNULL, check=False).returncode
+    if code != 0:
+        raise UsageError(
+            f"'openjd run' ended with code {code}: a task failed, which says why above.",
+            remedy="What is finished is kept: the same command goes on from there.",
+        )
 
 
 def program(name: str) -> str:
@@ -72,17 +101,9 @@ def check_program(scheduler: Scheduler) -> None:
     """See to it, before anything is written, that a scheduler's command is there.
 
     Raises:
-        UsageError: it is not on PATH.
+        UsageError: it is not on PATH, or pyoutline cannot be loaded.
     """
-    if scheduler is not Scheduler.OPENCUE:
+    if scheduler is Scheduler.OPENCUE:
+        check_pyoutline()
+    else:
         program("openjd" if scheduler is Scheduler.OPENJD else "deadline")
-
-
-def _openjd(farm: FarmJob, bundle: Path) -> list[str]:
-    """`openjd run` of the last step and of all before it."""
-    values = parameter_values(farm.paths)
-    return [
-        *("openjd", "run", str(bundle / TEMPLATE_FILE)),
-        *("--step", farm.steps[-1].name, "--run-dependencies"),
-        *(part for name, value in values.items() for part in ("-p", f"{name}={value}")),
-    ]

@@ -27,20 +27,22 @@ _PARAMETERS = {
 
 
 @dataclass(frozen=True)
-class Chunks:
+class Terms:
     """How tasks are run."""
 
     frames: int
     """Frames that one task writes."""
     timeout_seconds: int
-    """After which a task is taken to hang."""
+    """After which a task is taken to hang; OpenCue is told none."""
+    engine: str = ENGINE
+    """The command infusion-render as the farm's machines know it."""
 
 
 def template(
     name: str,
     paths: Sequence[FarmPath],
     steps: Sequence[tuple[Step, Needs]],
-    chunks: Chunks,
+    terms: Terms,
 ) -> dict[str, Any]:
     """The job template as plain values.
 
@@ -50,14 +52,14 @@ def template(
         name: what the scheduler shows; cut to what it allows.
         paths: of the job.
         steps: each with what its tasks need.
-        chunks: how they are run.
+        terms: how they are run.
     """
     return {
         "specificationVersion": "jobtemplate-2023-09",
         "extensions": ["TASK_CHUNKING"],
         "name": _shown(name),
-        "parameterDefinitions": _definitions(paths),
-        "steps": [_step(step, needs, paths, chunks) for step, needs in steps],
+        "parameterDefinitions": _definitions(paths, terms.engine),
+        "steps": [_step(step, needs, paths, terms) for step, needs in steps],
     }
 
 
@@ -88,7 +90,7 @@ def asset_references(paths: Sequence[FarmPath]) -> dict[str, Any]:
     }
 
 
-def _definitions(paths: Sequence[FarmPath]) -> list[dict[str, Any]]:
+def _definitions(paths: Sequence[FarmPath], engine: str) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = [
         {
             "name": "JobFile",
@@ -121,28 +123,28 @@ def _definitions(paths: Sequence[FarmPath]) -> list[dict[str, Any]]:
         {
             "name": "Engine",
             "type": "STRING",
-            "default": ENGINE,
+            "default": engine,
             "description": "The command infusion-render as the farm's machines know it.",
         }
     )
     return found
 
 
-def _step(step: Step, needs: Needs, paths: Sequence[FarmPath], chunks: Chunks) -> dict[str, Any]:
+def _step(step: Step, needs: Needs, paths: Sequence[FarmPath], terms: Terms) -> dict[str, Any]:
     found: dict[str, Any] = {"name": step.name}
     if step.after:
         found["dependencies"] = [{"dependsOn": name} for name in step.after]
     found["hostRequirements"] = {"amounts": _amounts(needs)}
     number = ""
     if step.counted is not Counted.NOTHING:
-        found["parameterSpace"] = {"taskParameterDefinitions": [_numbers(step, chunks)]}
+        found["parameterSpace"] = {"taskParameterDefinitions": [_numbers(step, terms)]}
         number = f"{{{{Task.Param.{_PARAMETERS[step.counted]}}}}}"
     found["script"] = {
         "actions": {
             "onRun": {
                 "command": "{{Param.Engine}}",
                 "args": [*_arguments(paths), *step.arguments(number), "--events", "openjd"],
-                "timeout": chunks.timeout_seconds,
+                "timeout": terms.timeout_seconds,
                 "cancelation": {
                     "mode": "NOTIFY_THEN_TERMINATE",
                     "notifyPeriodInSeconds": NOTICE_SECONDS,
@@ -153,7 +155,7 @@ def _step(step: Step, needs: Needs, paths: Sequence[FarmPath], chunks: Chunks) -
     return found
 
 
-def _numbers(step: Step, chunks: Chunks) -> dict[str, Any]:
+def _numbers(step: Step, terms: Terms) -> dict[str, Any]:
     """What tells a step's tasks apart."""
     found: dict[str, Any] = {
         "name": _PARAMETERS[step.counted],
@@ -162,7 +164,7 @@ def _numbers(step: Step, chunks: Chunks) -> dict[str, Any]:
     }
     if step.counted is Counted.FRAMES:
         found["type"] = "CHUNK[INT]"
-        found["chunks"] = {"defaultTaskCount": chunks.frames, "rangeConstraint": "CONTIGUOUS"}
+        found["chunks"] = {"defaultTaskCount": terms.frames, "rangeConstraint": "CONTIGUOUS"}
     return found
 
 
