@@ -21,6 +21,8 @@ class Division:
     """Frames to write."""
     frames_read: int
     """How many frames are read, handles included."""
+    hole: Box
+    """The smallest box around the hole of every frame, in the plate's coordinates."""
     layout: Layout | None
     """The sizes that are worked at; None where the matte is empty on every frame."""
     intervals: tuple[int, ...]
@@ -50,6 +52,7 @@ def divided(plan: Plan, on_frame: Callable[[int, int], None]) -> Division:
     return Division(
         frames=shot.frames,
         frames_read=len(shot.frames_read),
+        hole=hole,
         layout=layout,
         intervals=tuple(at_level(plan.settings, level).intervals for level in range(levels)),
         takes=len(plan.takes),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from infusion_engine.farm.division import Division
 from infusion_engine.plan import Plan
 from infusion_engine.settings import Precision
+from infusion_engine.stage import RenderStage
 
 _MIB = 2**20
 _ENGINE_BYTES = 2 * 2**30
@@ -29,7 +30,7 @@ class Needs:
     """CPU cores, where the job says how many threads it computes with."""
 
 
-def needs_of(plan: Plan, division: Division, stage: str) -> Needs:
+def needs_of(plan: Plan, division: Division, stage: RenderStage) -> Needs:
     """What a task needs, by the job's own `device`, `memory` and `threads`.
 
     A job whose device is `auto` asks for no GPU: its tasks use one where there is one. What
@@ -38,10 +39,10 @@ def needs_of(plan: Plan, division: Division, stage: str) -> Needs:
     Args:
         plan: of the job.
         division: how large what it works on is.
-        stage: word after `--stage`.
+        stage: what of a render it does.
     """
-    prepares = stage == "prepare"
-    computes = stage not in ("prepare", "write") or (prepares and plan.job.minutes is not None)
+    prepares = stage is RenderStage.PREPARE
+    computes = plan.job.minutes is not None if prepares else stage is not RenderStage.WRITE
     decides = prepares and plan.settings.precision is Precision.AUTO
     gpus = 1 if plan.job.device.startswith("cuda") and (computes or decides) else 0
     network = _mib(plan.memory) if computes else 0

@@ -8,6 +8,7 @@ from enum import Enum
 
 from infusion_engine.farm.division import Division
 from infusion_engine.settings import FitsStart
+from infusion_engine.stage import RenderStage
 
 
 class Fits(str, Enum):
@@ -57,8 +58,8 @@ class Step:
 
     name: str
     """What a scheduler shows."""
-    stage: str
-    """Word after `--stage`."""
+    stage: RenderStage
+    """What of a render its tasks do."""
     after: tuple[str, ...]
     """Names of all steps that it needs something from."""
     counted: Counted
@@ -80,38 +81,38 @@ class Step:
             number: of the task, or FIRST-LAST of its frames; a scheduler's own word for it.
         """
         flag = _FLAGS.get(self.counted)
-        return ["--stage", self.stage, *([] if flag is None else [flag, number])]
+        return ["--stage", self.stage.value, *([] if flag is None else [flag, number])]
 
 
 def steps(division: Division, fits: Fits) -> tuple[Step, ...]:
     """Every step of a job, each after those that it needs."""
-    prepare = _one("Prepare", "prepare")
+    prepare = _one("Prepare", RenderStage.PREPARE)
     frames = division.frames
     if not division.fits:  # nothing to fill: the frames are passed through
         return (prepare, _writing([prepare], frames.first, frames.last))
     before = [prepare]
     if fits is Fits.BASE:
-        before.append(_one("Base", "base", after=before))
+        before.append(_one("Base", RenderStage.BASE, after=before))
     if fits is Fits.CHAIN:
         for number in range(1, division.fits + 1):
             one_before = [prepare, *before[1:][-1:]]
             before.append(_fitting(f"Fit{number:03d}", one_before, number, number))
     else:
         before.append(_fitting("Fit", before, 1, division.fits))
-    sample = Step(*("Sample", "sample", _names(before), Counted.TAKES, 1, division.takes))
+    sample = Step(*("Sample", RenderStage.SAMPLE, _names(before), Counted.TAKES, 1, division.takes))
     return (*before, sample, _writing([prepare, sample], frames.first, frames.last))
 
 
-def _one(name: str, stage: str, *, after: Iterable[Step] = ()) -> Step:
+def _one(name: str, stage: RenderStage, *, after: Iterable[Step] = ()) -> Step:
     return Step(name, stage, _names(after), Counted.NOTHING, 1, 1)
 
 
 def _fitting(name: str, after: Iterable[Step], first: int, last: int) -> Step:
-    return Step(name, "fit", _names(after), Counted.INTERVALS, first, last)
+    return Step(name, RenderStage.FIT, _names(after), Counted.INTERVALS, first, last)
 
 
 def _writing(after: Iterable[Step], first: int, last: int) -> Step:
-    return Step("Write", "write", _names(after), Counted.FRAMES, first, last)
+    return Step("Write", RenderStage.WRITE, _names(after), Counted.FRAMES, first, last)
 
 
 def _names(before: Iterable[Step]) -> tuple[str, ...]:
