@@ -34,6 +34,8 @@ _TENSOR_FILES = {
     "fits": "weights.safetensors",
     "samples": "sample.safetensors",
     "budgets": "speeds.safetensors",
+    "clips": "clip.safetensors",
+    "jobs": "holes.safetensors",
 }
 
 
@@ -47,6 +49,11 @@ class Kind(str, Enum):
     BUDGET = "budgets"
     """The numbers of steps that fit the minutes a render was given, and the speeds they rest on."""
 
+    CLIP = "clips"
+    """An encoded shot at every size, that machines which round differently work on alike."""
+    JOB = "jobs"
+    """What was found out about a job once for all machines: its clip, and what was left open."""
+
     @property
     def tensor_file(self) -> str:
         """Name of the tensor file inside the entry's folder."""
@@ -54,7 +61,7 @@ class Kind(str, Enum):
 
     @property
     def word(self) -> str:
-        """`fit`, `sample` or `budget`, for messages."""
+        """`fit`, `sample`, `budget`, `clip` or `job`, for messages."""
         return self.value.removesuffix("s")
 
 
