@@ -22,8 +22,11 @@ from infusion_engine.cache.key import SCHEMA_VERSION, plain
 
 Tensors = dict[str, npt.NDArray[np.generic]]
 RECORD_FILE = "record.json"
-_DAMAGE = frozenset((errno.EIO, errno.EISDIR, errno.ENOTDIR, errno.ELOOP))
-"""What reading a file answers when it is broken; any other trouble may pass, and proves nothing."""
+_DAMAGE = frozenset((errno.EIO, errno.EISDIR, errno.ENOTDIR, errno.ELOOP, errno.ESTALE))
+"""What reading a file answers when it is broken, or was replaced on a file server meanwhile; any
+other trouble may pass, and proves nothing."""
+_NOT_FLUSHED = frozenset((errno.EINVAL, errno.EOPNOTSUPP, errno.EBADF, errno.EACCES))
+"""What flushing a folder answers on filesystems, of file servers for the most part, that cannot."""
 OWN_FIELDS = frozenset(
     ("schema_version", "kind", "key", "created", "sizes", "bytes", "sha256", "seal")
 )
@@ -162,7 +165,9 @@ def read_record(folder: Path, kind: Kind, key: str) -> dict[str, object] | Damag
 
 
 def flush_folder(folder: Path) -> None:
-    """Have the names inside `folder` reach the disk; Windows has no such call and needs none.
+    """Have the names inside `folder` reach the disk, where its filesystem can be asked to.
+
+    Windows has no such call and needs none.
 
     Raises:
         OSError: the disk does not take it.
@@ -172,6 +177,9 @@ def flush_folder(folder: Path) -> None:
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _NOT_FLUSHED:
+            raise
     finally:
         os.close(descriptor)
 
