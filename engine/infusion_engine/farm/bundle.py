@@ -68,8 +68,14 @@ def farm_job(plan: Plan, division: Division, fits: Fits) -> FarmJob:
     """`plan` made ready.
 
     Raises:
-        UsageError: the job keeps no cache.
+        UsageError: the job keeps no cache, or wants several devices of one machine.
     """
+    if "," in plan.job.device:
+        raise UsageError(
+            f"The job's device is {plan.job.device}: several of one machine, and a farm's task has "
+            "one.",
+            remedy="Give --device, such as --device cuda.",
+        )
     return FarmJob(plan, division, fits, farm_paths(plan), steps(division, fits))
 
 

@@ -54,7 +54,7 @@ def calibrated(plan: Plan, division: Division, work: Work, report: Report) -> Ra
     began = time.monotonic()
     subprocess.run([sys.executable, "-c", _IMPORTS], check=True)
     started = time.monotonic()
-    source = _source(plan, device, report)
+    source = encoded(plan, device, report)
     frame_seconds = (time.monotonic() - started) / division.frames_read
     with tempfile.TemporaryDirectory(prefix="infusion-") as scratch, device_errors(device):
         infusion = Infusion(
@@ -94,8 +94,8 @@ def _steps(settings: Settings, level: int) -> int:
     return batches(plain, level) * at_level(settings, level).steps_per_interval
 
 
-def _source(plan: Plan, device: torch.device, report: Report) -> Source:
-    """The shot, encoded, at every size."""
+def encoded(plan: Plan, device: torch.device, report: Report) -> Source:
+    """The shot, encoded, at every size: what a run begins with."""
 
     def on_frame(done: int, total: int) -> None:
         report.progress("reading", done, total)

@@ -40,7 +40,7 @@ def submit_bundle(bundle: Path, further: Sequence[str] = ()) -> str:
         further: arguments for the command.
 
     Raises:
-        UsageError: the command is not on PATH, or refuses; the message ends with what it said last.
+        UsageError: the command cannot be found, or refuses; what it said last is told.
     """
     command = [program("deadline"), "bundle", "submit", "--yes", str(bundle), *further]
     done = subprocess.run(
@@ -62,7 +62,7 @@ def run_bundle(farm: FarmJob, bundle: Path, further: Sequence[str] = ()) -> None
         further: arguments for the command.
 
     Raises:
-        UsageError: the command is not on PATH, or a task failed.
+        UsageError: the command cannot be found, or a task failed.
     """
     values = parameter_values(farm.paths)
     engine = Path(sys.executable).with_name(ENGINE)
@@ -83,15 +83,15 @@ def run_bundle(farm: FarmJob, bundle: Path, further: Sequence[str] = ()) -> None
 
 
 def program(name: str) -> str:
-    """The path of a scheduler's command.
+    """The path of a scheduler's command: on PATH, or in this command's own environment.
 
     Raises:
-        UsageError: it is not on PATH.
+        UsageError: it is in neither.
     """
-    found = shutil.which(name)
+    found = shutil.which(name) or shutil.which(name, path=str(Path(sys.executable).parent))
     if found is None:
         raise UsageError(
-            f"There is no command '{name}' on PATH.",
+            f"There is no command '{name}' on PATH or beside infusion-farm.",
             remedy=f"Install it ({_WHERE_FROM[name]}) or name another farm with --to.",
         )
     return found
@@ -101,7 +101,7 @@ def check_program(scheduler: Scheduler) -> None:
     """See to it, before anything is written, that a scheduler's command is there.
 
     Raises:
-        UsageError: it is not on PATH, or pyoutline cannot be loaded.
+        UsageError: it cannot be found, or pyoutline cannot be loaded.
     """
     if scheduler is Scheduler.OPENCUE:
         check_pyoutline()
