@@ -20,6 +20,7 @@ from infusion_engine.cli.options import KnobCommand, changes_from, knob_paramete
 from infusion_engine.cli.shell import recognised
 from infusion_engine.cli.stop import CANCEL_FILE, watched
 from infusion_engine.cli.terminal import EventsMode, claimed_stdout, stdout_sink
+from infusion_engine.devices import listed
 from infusion_engine.errors import InfusionError, StorageError, UsageError
 from infusion_engine.job_schema import check_job, read_job
 from infusion_engine.overrides import overridden
@@ -194,8 +195,11 @@ def _render(job_file: str | None, given: dict[str, Any], told: Told, request: St
             claim_folders(plan if request.is_whole else replace(plan, cache_folder=None))
         report.progress("loading", 0, 0)
         if request.is_whole:
+            from infusion_engine.at_once import fit_at_once  # noqa: PLC0415
             from infusion_engine.render import render  # noqa: PLC0415
 
+            if len(listed(job.device)) > 1:
+                fit_at_once(plan, report)
             render(plan, report)
         else:
             from infusion_engine.run_stage import run_stage  # noqa: PLC0415
