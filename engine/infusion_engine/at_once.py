@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -41,8 +42,8 @@ _KINDS: tuple[type[InfusionError], ...] = (
     *(DeviceError, StorageError, Cancelled),
 )
 _POLL_SECONDS = 0.2
-_GRACE_SECONDS = 3.0
-"""Time that a process has to end after it was asked to."""
+_GRACE_SECONDS = 2.0
+"""Time that all of them have to end after they were asked to; a stopped run itself has more."""
 
 
 def fit_at_once(plan: Plan, report: Report) -> None:
@@ -201,12 +202,13 @@ def _ended() -> Iterator[list[_Fit]]:
     finally:
         for one in running:
             one.process.terminate()
+        deadline = time.monotonic() + _GRACE_SECONDS
         for one in running:
-            try:
-                one.process.wait(_GRACE_SECONDS)
-            except subprocess.TimeoutExpired:
-                one.process.kill()
-                one.process.wait()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                one.process.wait(max(0.0, deadline - time.monotonic()))
+        for one in running:
+            one.process.kill()  # does nothing to one that has ended
+            one.process.wait()
 
 
 @contextmanager
