@@ -71,6 +71,7 @@ def requested(
                 f"{asked.value}.",
                 remedy=f"Give --stage {owner.value}, or leave {option} out.",
             )
+    for option, value, owner in belongs:
         if value is None and asked is owner and owner is not RenderStage.WRITE:
             raise UsageError(
                 f"--stage {owner.value} does one part of the work, and {option} is missing.",
