@@ -53,6 +53,8 @@ VARIANTS: Mapping[str, Mapping[str, str]] = {
     "no interval twice": {"resamplings": "0"},
     "what stands still not held": {"still_frames": "0"},
     "the seam left as it is": {"seam_pixels": "0"},
+    "fits from a base": {"fits_start": "base"},
+    "fits from scratch": {"fits_start": "scratch"},
     "half the evaluations": {"sampling_steps": "8"},
     "twice the evaluations": {"sampling_steps": "32"},
 }

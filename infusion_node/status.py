@@ -81,6 +81,8 @@ PHASES: Mapping[str, Tuple[float, float, str]] = {
     "looking": (0.01, 0.02, "Looking at the frames"),
     "reading": (0.02, 0.03, "Reading around the matte"),
     "measuring": (0.03, 0.04, "Trying this machine's speed"),
+    "base": (0.04, 0.04, "Fitting what all intervals start from"),
+    "fitting": (0.04, 0.04, "Fitting on several devices"),
     "inpainting": (0.04, 0.97, "Inpainting"),
     "writing": (0.97, 1.00, "Writing"),
 }

@@ -14,8 +14,9 @@ from infusion_engine.budget import (
     MOST_STEPS,
     LevelSpeed,
     allocated,
+    batches,
 )
-from infusion_engine.settings import PRESETS
+from infusion_engine.settings import PRESETS, FitsStart
 
 DRAFT = PRESETS["draft"]
 SPEEDS = (LevelSpeed(0.1, 0.5), LevelSpeed(0.2, 2.0))
@@ -117,6 +118,13 @@ def test_more_batches_are_paid_for_once(batches: int, levels: int, fitting: floa
         steps_per_interval=300,
         detail_steps_per_interval=100,
     )
+
+
+def test_a_base_is_paid_for() -> None:
+    """As one more of the coarsest level's first fits."""
+    with_base = replace(DRAFT, fits_start=FitsStart.BASE)
+    assert batches(with_base, 0) == batches(DRAFT, 0) + DRAFT.layout_batches
+    assert batches(with_base, 1) == batches(DRAFT, 1)
 
 
 def test_every_layout_is_paid_for() -> None:

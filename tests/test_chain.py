@@ -46,6 +46,7 @@ CHANGES: Mapping[str, str] = {
     "crop_pixels": "48",
     "batch": "2",
     "layout_batches": "3",
+    "fits_start": "base",
     "optimiser": "muon",
     "learning_rate": "0.02",
     "schedule": "constant",

@@ -11,6 +11,7 @@ from infusion_engine.overrides import overridden
 from infusion_engine.settings import (
     PRESETS,
     Area,
+    FitsStart,
     Network,
     Objective,
     Optimiser,
@@ -63,6 +64,7 @@ def test_a_description_read_back_is_the_same_settings(preset: str) -> None:
         ("spacing", "timestep", Spacing.TIMESTEP),
         ("sampler", "deterministic", Sampler.DETERMINISTIC),
         ("sampler", "ancestral", Sampler.ANCESTRAL),
+        ("fits_start", "scratch", FitsStart.SCRATCH),
         ("optimiser", "adam", Optimiser.ADAM),
         ("schedule", "constant", Schedule.CONSTANT),
         ("objective", "known", Objective.KNOWN),
@@ -111,6 +113,7 @@ def test_an_unknown_key_lists_the_known_ones() -> None:
         ("layout_batches", "0"),
         ("layout_batches", "-2"),
         ("layout_batches", "1.5"),
+        ("fits_start", "anywhere"),
         ("channels", "0"),
         ("channels", "30"),
         ("crop_pixels", "-16"),

@@ -41,6 +41,7 @@ PUBLISHED = {
     "crop_pixels": 0,
     "batch": 1,
     "layout_batches": 1,
+    "fits_start": "previous",
     "optimiser": "adam",
     "learning_rate": 1e-4,
     "schedule": "constant",

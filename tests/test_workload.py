@@ -32,6 +32,10 @@ class Told(Report):
     def progress(self, phase: str, done: int, total: int, **figures: float) -> None:
         self.told.append((done, total, figures))
 
+    def shares(self) -> list[float]:
+        """What part of the work was done, each time that it was told."""
+        return [done / total for done, total, _ in self.told]
+
 
 def done(*, take: int, takes: int, report: Told) -> None:
     """All the work of one take, told at the end of each fit and each sample."""
@@ -72,3 +76,21 @@ def test_figures_tell_the_take_only_where_there_are_several() -> None:
     report = Told()
     done(take=2, takes=3, report=report)
     assert {(f["take"], f["takes"], f["intervals"]) for _, _, f in report.told} == {(2, 3, 6)}
+
+
+def test_a_stage_alone_is_all_of_its_work() -> None:
+    """One fit goes from nothing to the whole, and so does one sample when every fit is there."""
+    told = Told()
+    work = Workload(SIZES, PLACES, CHAIN, told)
+    work.only_fit(1)
+    steps = CHAIN[1].settings.steps_per_interval
+    work.fitted(1, steps // 2, 0.1)
+    work.fitted(1, steps, 0.1)
+    assert told.shares() == [0.5, 1.0]
+    told = Told()
+    work = Workload(SIZES, PLACES, CHAIN, told)
+    work.only_sample(CHAIN)
+    for index, stage in enumerate(CHAIN):
+        work.sampled(index, stage.work)
+    assert told.shares() == sorted(set(told.shares()))
+    assert told.shares()[-1] == 1.0

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from infusion_engine.diffusion.interval import intervals, laid_out_by
-from infusion_engine.settings import ROUND_WORK, Settings, at_interval, at_level
+from infusion_engine.settings import ROUND_WORK, FitsStart, Settings, at_interval, at_level
 
 LEAST_STEPS = 0.25
 """Least share of the preset's optimiser steps: at a fifth of draft's, the demo's colours stray."""
@@ -73,9 +73,12 @@ def allocated(
 
 
 def batches(settings: Settings, level: int) -> int:
-    """Batches that one step of each of a level's intervals takes, together."""
+    """Batches that one step of each of a level's fits takes together; a base is the coarsest's."""
     count = at_level(settings, level).intervals
-    return sum(at_interval(settings, level, i).batch for i in range(count)) // settings.batch
+    taken = [at_interval(settings, level, i).batch for i in range(count)]
+    if level == 0 and settings.fits_start is FitsStart.BASE:
+        taken.append(at_interval(settings, 0, 0).batch)
+    return sum(taken) // settings.batch
 
 
 def evaluations(settings: Settings, level: int) -> int:

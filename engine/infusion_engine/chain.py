@@ -6,7 +6,7 @@ the settings and the seed, so that a run knows what the cache may already hold.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from infusion_engine.cache.key import FitIdentity, SampleIdentity, Started
@@ -18,6 +18,7 @@ from infusion_engine.diffusion.interval import (
 )
 from infusion_engine.settings import (
     ROUND_WORK,
+    FitsStart,
     Precision,
     Settings,
     at_interval,
@@ -39,6 +40,7 @@ _SAMPLING_RULE = 2
 _REPLACED = (
     *("detail_intervals", "detail_steps_per_interval", "detail_sampling_steps"),
     "layout_batches",
+    "fits_start",
 )
 """In each interval these have already taken the place of the plain ones, or say nothing there."""
 
@@ -106,9 +108,32 @@ class Stage:
         return self.layouts * (self.work_of_one + (ROUND_WORK if self.decides else 0))
 
 
+@dataclass(frozen=True)
+class Base:
+    """The one fit that all others start from, where they start at a base."""
+
+    settings: Settings
+    """Its own: those of the coarsest level's noisiest interval."""
+    interval: Interval
+    """All timesteps of the coarsest level."""
+    fit: FitIdentity
+    """Its name and what it stands for."""
+    level: int = 0
+    """The coarsest: where every noise level is to be learnt, and a step costs least."""
+
+
+def base_of(named: Named, settings: Settings) -> Base | None:
+    """The fit that all others start from; None where they start elsewhere."""
+    if settings.fits_start is not FitsStart.BASE:
+        return None
+    own, whole = at_interval(settings, 0, 0), Interval(index=0, low=0, high=named.tops[0])
+    return Base(own, whole, _fit_identity(named, own, 0, whole, (Started.SCRATCH, None)))
+
+
 def stages(named: Named, settings: Settings) -> tuple[Stage, ...]:
     """Every interval of every level with the identities of its fit and sample, in order."""
     chain: list[Stage] = []
+    base = base_of(named, settings)
     for level, top in enumerate(named.tops):
         whole = at_level(settings, level)
         spans = intervals(whole.intervals, whole.spacing, top=top)
@@ -117,7 +142,8 @@ def stages(named: Named, settings: Settings) -> tuple[Stage, ...]:
             own = at_interval(settings, level, interval.index)
             before = chain[-1] if chain else None
             then = -1 if following is None else following.high - 1
-            fit = _fit_identity(named, own, level, interval, before)
+            start = _start(settings, base, before)
+            fit = _fit_identity(named, own, level, interval, start)
             ends = then < 0 and level == len(named.tops) - 1
             some = {"seam_pixels": own.seam_pixels} if ends and own.seam_pixels else {}
             if level == 0 and own.layouts > 1:
@@ -149,16 +175,46 @@ def stages(named: Named, settings: Settings) -> tuple[Stage, ...]:
     return tuple(chain)
 
 
+def superseded(chain: Sequence[Stage], index: int) -> list[int]:
+    """The stages whose samples nobody needs any more once that of stage `index` is safe.
+
+    Within a level that is the sample before; what a finer level begins with is needed until that
+    level is done.
+    """
+    done = chain[index].then < 0
+    return [
+        before
+        for before, stage in enumerate(chain[:index])
+        if (stage.level == chain[index].level and before == index - 1)
+        or (done and stage.level < chain[index].level)
+    ]
+
+
 def _sampler(own: Settings, some: Mapping[str, int]) -> dict[str, object]:
     """What of the settings a sample hangs on, beside its fit; `some` hold in this stage alone."""
     numbers = {name: described(own)[name] for name in _SAMPLING_SETTINGS}
     return {**numbers, **some, "rule": _SAMPLING_RULE}
 
 
+def _start(
+    settings: Settings, base: Base | None, before: Stage | None
+) -> tuple[Started, str | None]:
+    """What a fit starts from, and that fit's key, where another stands before it or not."""
+    if base is not None:
+        return Started.BASE, base.fit.key
+    if before is None or settings.fits_start is FitsStart.SCRATCH:
+        return Started.SCRATCH, None
+    return Started.PREVIOUS, before.fit.key
+
+
 def _fit_identity(
-    named: Named, own: Settings, level: int, interval: Interval, before: Stage | None
+    named: Named,
+    own: Settings,
+    level: int,
+    interval: Interval,
+    start: tuple[Started, str | None],
 ) -> FitIdentity:
-    """The name of one fit, which goes on from the one before.
+    """The name of one fit; `start` is what it starts from, and that fit's key.
 
     Raises:
         ValueError: arithmetic was left to the device: a name says what is done.
@@ -180,6 +236,6 @@ def _fit_identity(
         fit_seed=FIT_SEED,
         level=level,
         interval=(interval.low, interval.high),
-        started=Started.SCRATCH if before is None else Started.PREVIOUS,
-        parent=None if before is None else before.fit.key,
+        started=start[0],
+        parent=start[1],
     )

@@ -8,61 +8,41 @@ so that a run which was ended anywhere goes on from the last finished interval.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from infusion_engine.cache.entry import Kind
+from infusion_engine.cache.key import Started
 from infusion_engine.cache.store import Store
-from infusion_engine.chain import FIT_SEED, Named, stages
+from infusion_engine.chain import FIT_SEED, Base, Named, Stage, base_of, stages, superseded
 from infusion_engine.crossing import Crossing
 from infusion_engine.diffusion.denoise import Model, build, initialise, load_state
 from infusion_engine.diffusion.patches import Patches
-from infusion_engine.diffusion.place import sampled_place
-from infusion_engine.diffusion.pyramid import PyramidLevel, beneath, known_range
+from infusion_engine.diffusion.place import sampled_place, with_sample
+from infusion_engine.diffusion.pyramid import beneath, known_range
 from infusion_engine.diffusion.sample import NoiseSource, Scene
 from infusion_engine.frugal import Frugal
+from infusion_engine.kept_fit import parts_of, tensors_of
 from infusion_engine.machine import made_with
 from infusion_engine.progress import Report
 from infusion_engine.review.interval_done import IntervalDone, noted, thinned
 from infusion_engine.scenes import Scenes
 from infusion_engine.settings import Settings
+from infusion_engine.shelving import held_bytes
+from infusion_engine.source import Source
 from infusion_engine.training.fit import FitState, fit_interval
 from infusion_engine.training.ground import Ground, lay_ground, top_of
 from infusion_engine.workload import Workload
 
-_CLIP_BYTES = 16
-"""Held for each voxel of every level: its clip and its hole."""
-_SAMPLED_BYTES = 100
-"""Held for each voxel that is sampled, while it is: scene, sample and prediction."""
-_WORKING_BYTES = 1 << 29
-"""Held at most of clips on disk: the pieces that are being worked on."""
-_LAYOUT_BYTES = 36
-"""Held besides for each further layout: its sample before and after, and its prediction."""
+__all__ = ["BASE", "Infusion", "Source"]
 
-
-def held_bytes(voxels: Sequence[int]) -> int:
-    """What a shot takes in memory, at most, beside what is computed with, in bytes.
-
-    Args:
-        voxels: of each level, coarsest first.
-    """
-    return _CLIP_BYTES * sum(voxels) + _SAMPLED_BYTES * voxels[-1]
-
-
-@dataclass(frozen=True)
-class Source:
-    """What the chain works on."""
-
-    levels: tuple[PyramidLevel, ...]
-    """The encoded clip at every size, coarsest first, on the device; the last is what is filled."""
-    clip: str
-    """Digest of the known pixels and the matte."""
-    encoding: Mapping[str, object]
-    """The encoding's parameters."""
+BASE = -1
+"""Stands for an interval's index where the fit is meant that all intervals start from."""
+_NOTHING = -2
 
 
 class Infusion:
@@ -110,7 +90,7 @@ class Infusion:
         self.device = source.levels[-1].x_0.device
         self.model.to(self.device)
         self._denoisers: dict[int, Frugal] = {}
-        self._loaded = -1  # index of the stage whose fit the model holds
+        self._loaded = _NOTHING  # index of the stage whose fit the model holds
         self._carried: Mapping[str, Tensor] = {}
         self._machine = made_with(self.device, threads)
         self.begin(seed)
@@ -127,24 +107,21 @@ class Infusion:
                 self.levels[level].hole[..., *self.places[level]],
                 self.settings,
                 memory=self.memory,
-                held=self._held(level),
+                held=held_bytes(
+                    sum(one.hole.numel() for one in self.levels),
+                    self.levels[level].hole[..., *self.places[level]].numel(),
+                    layouts=self.settings.layouts if level == 0 else 1,
+                    shelf=self.shelf,
+                ),
                 report=self.report,
                 shelf=self.shelf,
             )
         return self._denoisers[level]
 
-    def _held(self, level: int) -> int:
-        """Bytes that are held while a level is sampled, whatever its pieces."""
-        if self.shelf.on_disk:
-            return _WORKING_BYTES
-        sampled = self.levels[level].hole[..., *self.places[level]].numel()
-        clips = sum(one.hole.numel() for one in self.levels)
-        layouts = self.settings.layouts if level == 0 else 1
-        return _CLIP_BYTES * clips + (_SAMPLED_BYTES + _LAYOUT_BYTES * (layouts - 1)) * sampled
-
     def begin(self, seed: int, *, number: int = 1, count: int = 1) -> None:
         """Have `run` draw the sample of `seed`, from the same fits: take `number` of `count`."""
         self.seed, self.number = seed, number
+        self.base = base_of(self.named, self.settings)
         self.stages = stages(replace(self.named, seed=seed), self.settings)
         self._told: dict[int, str] = {}  # outcome of each stage's fit
         self._work = Workload(
@@ -154,7 +131,31 @@ class Infusion:
     @property
     def keys(self) -> tuple[str, ...]:
         """Every key this run may read or write."""
-        return tuple(key for s in self.stages for key in (s.fit.key, s.sample.key))
+        of_stages = (key for s in self.stages for key in (s.fit.key, s.sample.key))
+        return (*of_stages, *(() if self.base is None else (self.base.fit.key,)))
+
+    def fit(self, index: int) -> None:
+        """See to it that the cache holds the fit of stage `index`, and of what it starts from.
+
+        `BASE` is the fit that all others start from; there is one where `base` is not None.
+
+        Raises:
+            StorageError: the cache cannot be written.
+            Cancelled: a stop was asked for; what is finished is kept.
+        """
+        if index != BASE:
+            self._work.only_fit(index)
+        self._fit(index)
+
+    def sample(self) -> None:
+        """See to it that the cache holds the sample that `begin` named: every fit is there.
+
+        Raises:
+            StorageError: the cache cannot be written.
+            Cancelled: a stop was asked for; every finished sample is kept.
+        """
+        self._work.only_sample(self.stages)
+        self.run()
 
     def run(self) -> np.ndarray:
         """The finest level's clip, filled: (3, T, H, W) float32 encoded; known voxels as they were.
@@ -162,6 +163,18 @@ class Infusion:
         Raises:
             StorageError: the cache cannot be written.
             Cancelled: a stop was asked for; every finished fit and sample is kept.
+        """
+        while True:
+            try:
+                return self._run()
+            except _Overtaken:  # what the other process left is found, and gone on from
+                self.report.check()
+
+    def _run(self) -> np.ndarray:
+        """What `run` gives, unless another process drops what it needs meanwhile.
+
+        Raises:
+            _Overtaken: one did: it is further with the same sample.
         """
         finished, x = self._latest_sample()
         for index in range(finished + 1):
@@ -209,70 +222,75 @@ class Infusion:
 
     def _whole(self, level: int, x: Tensor) -> Tensor:
         """(3, T, H, W): a level's clip with the sampled place put in."""
-        plate, hole, place = self.levels[level].x_0, self.levels[level].hole, self.places[level]
-        filled = self.shelf.copied(plate)
-        for frames in self.shelf.pieces(filled):
-            there = (slice(None), frames, *place)
-            fill = x[:, frames] * self.units[level]
-            filled[there] = torch.where(hole[there] > 0.0, fill, plate[there])
-        return filled
+        return with_sample(self.levels[level], self.places[level], x, self.units[level])
 
     def _drop_before(self, index: int) -> None:
-        """Drop what the sample of stage `index` supersedes.
-
-        Within a level that is the sample before; what a finer level begins with is needed until
-        that level is done.
-        """
-        for before, stage in enumerate(self.stages[:index]):
-            same = stage.level == self.stages[index].level and before == index - 1
-            coarser_done = self.stages[index].then < 0 and stage.level < self.stages[index].level
-            if same or coarser_done:
-                self.store.drop(Kind.SAMPLE, stage.sample.key)
+        """Drop what the sample of stage `index` supersedes."""
+        for before in superseded(self.stages, index):
+            self.store.drop(Kind.SAMPLE, self.stages[before].sample.key)
 
     def _fit(self, index: int) -> None:
         """See to it that the model holds the fit of stage `index`: from the cache, or fitted."""
         if self._loaded == index:
             return
-        stage = self.stages[index]
+        stage = self._of(index)
         key = stage.fit.key
         if self._load_fit(index):
             return
         with self.store.lock(key, on_wait=self._on_wait(index), check=self.report.check):
             if self._load_fit(index):  # another process did it while this one waited
                 return
-            if index == 0:
-                initialise(self.model, FIT_SEED)
-                self._carried = {}
-            else:
-                self._fit(index - 1)
+            self._start(index)
             began, losses = time.monotonic(), list[float]()
             state = self._fit_here(index, losses)
             told = {"seconds": round(time.monotonic() - began, 3), "losses": thinned(losses)}
-            tensors = {f"model.{k}": v.numpy() for k, v in state.model.items()}
-            tensors |= {f"optimiser.{k}": v.numpy() for k, v in state.optimiser.items()}
             self.store.save(
                 Kind.FIT,
                 key,
-                tensors,
+                tensors_of(state),
                 {"identity": stage.fit.described(), "loss": state.loss, **told, **self._machine},
             )
         self._loaded, self._carried = index, state.optimiser
         self._tell(index, "fitted", state.loss)
 
+    def _of(self, index: int) -> Stage | Base:
+        """Whose fit an index means."""
+        if index != BASE:
+            return self.stages[index]
+        if self.base is None:
+            raise ValueError("these fits start from no base")
+        return self.base
+
+    def _start(self, index: int) -> None:
+        """See to it that the model holds what the fit of stage `index` starts from."""
+        started = self._of(index).fit.started
+        if started is Started.PREVIOUS:
+            self._fit(index - 1)
+            return
+        if started is Started.BASE:
+            self._fit(BASE)
+        else:
+            initialise(self.model, FIT_SEED)
+        self._carried = {}
+
     def _fit_here(self, index: int, losses: list[float]) -> FitState:
         """Fit the model, which holds what stage `index` starts from; `losses` gets each step's."""
+        stage = self._of(index)
 
         def on_step(step: int, loss: float) -> None:
             losses.append(loss)
-            self._work.fitted(index, step, loss)
+            if index == BASE:
+                self.report.progress("base", step, stage.settings.steps_per_interval, loss=loss)
+            else:
+                self._work.fitted(index, step, loss)
             self.shelf.rest()
 
-        self._loaded = -1
+        self._loaded = _NOTHING
         return fit_interval(
             self.model,
-            self.ground(self.stages[index].level),
-            settings=self.stages[index].settings,
-            interval=self.stages[index].interval,
+            self.ground(stage.level),
+            settings=stage.settings,
+            interval=stage.interval,
             fit_seed=FIT_SEED,
             carried=self._carried,
             on_step=on_step,
@@ -280,16 +298,13 @@ class Infusion:
 
     def _load_fit(self, index: int) -> bool:
         """Take the fit of stage `index` from the cache into the model; False if it is not there."""
-        entry = self.store.load(Kind.FIT, self.stages[index].fit.key)
+        entry = self.store.load(Kind.FIT, self._of(index).fit.key)
         if entry is None:
             return False
-        parts: dict[str, dict[str, Tensor]] = {"model": {}, "optimiser": {}}
-        for name, array in entry.tensors.items():
-            part, _, rest = name.partition(".")
-            parts[part][rest] = torch.from_numpy(array)
-        load_state(self.model, parts["model"])
+        model, optimiser = parts_of(entry.tensors)
+        load_state(self.model, model)
         self.model.eval()
-        self._loaded, self._carried = index, parts["optimiser"]
+        self._loaded, self._carried = index, optimiser
         loss = entry.record.get("loss")
         self._tell(index, "hit", loss if isinstance(loss, float) else None)
         return True
@@ -335,13 +350,13 @@ class Infusion:
         """What stage `index` is sampled in."""
         number = self.stages[index].level
         coarse = self._coarse(index) if number > 0 else None
-        if number > 0 and coarse is None:
-            raise AssertionError("the coarser level was sampled, or found, before this one")
+        if number > 0 and coarse is None:  # it was there before this one was begun
+            raise _Overtaken
         return self._scenes.of(number, coarse)
 
     def _tell(self, index: int, outcome: str, loss: float | None) -> None:
         """Report an interval once."""
-        if index not in self._told:
+        if index != BASE and index not in self._told:
             self._told[index] = outcome
             self.report.interval(
                 index,
@@ -372,6 +387,11 @@ class Infusion:
 
     def _on_wait(self, index: int) -> Callable[[], None]:
         """What to say when another process holds the lock of stage `index`."""
+        what = "the base of the fits" if index == BASE else f"interval {index + 1}"
         return lambda: self.report.waiting(
-            f"another process that is at work on interval {index + 1} of this shot"
+            f"another process that is at work on {what} of this shot"
         )
+
+
+class _Overtaken(Exception):  # noqa: N818 - no error of anyone's
+    """Another process went past with the same sample, and dropped what this one needs."""

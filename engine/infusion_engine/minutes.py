@@ -14,7 +14,7 @@ from infusion_engine.infuse import Infusion, Source
 from infusion_engine.job_schema import DECIDED_BY_MINUTES
 from infusion_engine.plan import Plan
 from infusion_engine.progress import Report
-from infusion_engine.settings import described
+from infusion_engine.settings import FitsStart, Settings, described
 from infusion_engine.speed import measured
 
 _SLACK = 0.95
@@ -43,7 +43,7 @@ def budgeted(plan: Plan, source: Source, store: Store, report: Report) -> tuple[
         raise ValueError("a job without minutes has no budget")
     identity = BudgetIdentity(
         clip=source.clip,
-        settings=described(plan.settings),
+        settings=_named(plan.settings),
         minutes=float(minutes),
         device=source.levels[-1].x_0.device.type,
         threads=plan.threads,
@@ -61,6 +61,14 @@ def budgeted(plan: Plan, source: Source, store: Store, report: Report) -> tuple[
         if found is None:
             found = _measured(plan, source, store, report, identity)
     return found, key
+
+
+def _named(settings: Settings) -> dict[str, object]:
+    """The settings as they stand in a budget's name: as ever where fits start as ever."""
+    told = described(settings)
+    if settings.fits_start is FitsStart.PREVIOUS:
+        del told["fits_start"]
+    return told
 
 
 def _kept(plan: Plan, store: Store, key: str) -> Plan | None:

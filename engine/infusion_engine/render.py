@@ -11,16 +11,18 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from infusion_engine import devices
 from infusion_engine.arithmetic import chosen
 from infusion_engine.cache.key import ClipDigest
 from infusion_engine.cache.store import Store
 from infusion_engine.device import choose_device, device_errors
 from infusion_engine.diffusion.halving import Halving
-from infusion_engine.diffusion.layout import Layout, lay_out
+from infusion_engine.diffusion.layout import lay_out
 from infusion_engine.diffusion.shelf import Shelf
-from infusion_engine.infuse import Infusion, Source, held_bytes
+from infusion_engine.infuse import Infusion, Source
 from infusion_engine.machine import made_with
 from infusion_engine.media.encoding import Encoding
+from infusion_engine.media.frame_range import FrameRange
 from infusion_engine.media.layer import Fill, write_frame
 from infusion_engine.media.read_frames import read_frames
 from infusion_engine.media.region import Region
@@ -33,12 +35,10 @@ from infusion_engine.review.html_report import HtmlReport
 from infusion_engine.review.interval_done import IntervalDone
 from infusion_engine.review.onlooker import Onlooker
 from infusion_engine.sheet import write_sheet
-from infusion_engine.take import Take, by_files
+from infusion_engine.shelving import shelf_for
+from infusion_engine.take import FIRST_TAKE, Take, by_files
 from infusion_engine.turn import turn
 from infusion_node.wire.events import Resolved
-
-FIRST_TAKE = 0
-"""Of any seed: a further take of a render is the first one of a later seed."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,11 +81,7 @@ def _render(plan: Plan, report: Report, onlooker: Onlooker) -> None:
         if holds_layer(shot, layer):
             report.warn(f"The plate already holds a layer {layer!r}: it is replaced.")
     onlooker.phase("looking")
-    found = survey(
-        shot, mode=plan.write, on_frame=_telling(report, "looking"), space=plan.input_space
-    )
-    for note in found.notes:
-        report.warn(note)
+    found = surveyed(plan, report)
     holes = {frame: found.holes[frame] for frame in shot.frames}
     onlooker.looked(holes)
     if found.encoding is None:
@@ -99,14 +95,14 @@ def _render(plan: Plan, report: Report, onlooker: Onlooker) -> None:
         if not filled or found.holes[frame].is_empty:
             return None
         one = filled[take.number - 1]
-        return _frame_fill(plan, one.region, one.rgb(frame - shot.frames_read.first), frame)
+        return frame_fill(plan, one.region, one.rgb(frame - shot.frames_read.first), frame)
 
     def fills(frame: int) -> dict[Take, Fill | None]:
         """What each take puts into one frame."""
         return {take: fill_of(take, frame) for take in plan.takes}
 
     onlooker.phase("writing")
-    _write(plan, fills, report)
+    write_frames(plan, shot.frames, fills, report)
     onlooker.phase("drawing")
     if plan.contact_sheet is not None:
         write_sheet(shot, holes, lambda frame: list(fills(frame).values()), plan.contact_sheet)
@@ -114,12 +110,31 @@ def _render(plan: Plan, report: Report, onlooker: Onlooker) -> None:
     onlooker.filled(lambda frame: fill_of(plan.takes[0], frame))
 
 
-def _write(plan: Plan, fills: Callable[[int], dict[Take, Fill | None]], report: Report) -> None:
-    """Write every frame: a file for each, or for each take of it where files hold one fill."""
+def surveyed(plan: Plan, report: Report) -> Survey:
+    """One look at every frame.
+
+    Raises:
+        InputError: a frame is damaged, or the matte covers everything.
+    """
+    found = survey(
+        plan.shot, mode=plan.write, on_frame=telling(report, "looking"), space=plan.input_space
+    )
+    for note in found.notes:
+        report.warn(note)
+    return found
+
+
+def write_frames(
+    plan: Plan,
+    frames: FrameRange,
+    fills: Callable[[int], dict[Take, Fill | None]],
+    report: Report,
+) -> None:
+    """Write some frames: a file for each, or for each take of it where files hold one fill."""
     groups = by_files(plan.takes)
-    total = len(plan.shot.frames) * len(groups)
+    total = len(frames) * len(groups)
     done = 0
-    for frame in plan.shot.frames:
+    for frame in frames:
         of_take = fills(frame)
         for first, *others in groups:
             report.progress("writing", done, total)
@@ -150,7 +165,7 @@ def _fill(
 ) -> tuple[Filled, ...]:
     """The filled clip of every take, from the cache as far as it goes."""
     torch.set_num_threads(plan.threads)
-    device = choose_device(plan.job.device)
+    device = choose_device(devices.first(plan.job.device))
     with turn(device, report, shares=plan.job.threads is not None):
         return _fill_on(plan, found, encoding, report, onlooker, device=device)
 
@@ -167,13 +182,13 @@ def _fill_on(
     """What `_fill` does once the device is ours."""
     if (settings := chosen(plan.settings, device)) != plan.settings:
         plan = replace(plan, settings=settings)
-        _tell_resolved(plan, report, onlooker)
+        tell_resolved(plan, report, onlooker)
     onlooker.machine(made_with(device, plan.threads))
     layout = lay_out(found.hole, found.hole_pixels, plan.shot.canvas, plan.settings)
     region = layout.finest
     onlooker.phase("reading")
     digest = ClipDigest()
-    shelf = _shelf(plan, layout, device)
+    shelf = shelf_for(plan, layout.parts, device)
     halving = Halving(len(plan.shot.frames_read), layout.parts, shelf)
     read_frames(
         plan.shot,
@@ -181,18 +196,18 @@ def _fill_on(
         encoding,
         on_bits=digest.add_frame,
         on_clip=halving.add,
-        on_frame=_telling(report, "reading"),
+        on_frame=telling(report, "reading"),
     )
 
     def on_interval(done: IntervalDone) -> None:
         def fill_of(frame: int) -> Fill:
             encoded = done.frame(frame - plan.shot.frames_read.first)
-            return _frame_fill(plan, region, _decoded(encoded, region, encoding), frame)
+            return frame_fill(plan, region, _decoded(encoded, region, encoding), frame)
 
         onlooker.interval(done, None if done.predicted is None else fill_of)
 
     onlooker.phase("inpainting")
-    with _store(plan, report) as store, device_errors(device):
+    with open_store(plan, report) as store, device_errors(device):
         source = Source(
             levels=halving.levels(device),
             clip=digest.hexdigest(),
@@ -202,7 +217,7 @@ def _fill_on(
         if plan.job.minutes is not None:
             plan, key = budgeted(plan, source, store, report)
             keys[key] = None
-            _tell_resolved(plan, report, onlooker)
+            tell_resolved(plan, report, onlooker)
         infusion = Infusion(
             source,
             plan.settings,
@@ -233,16 +248,7 @@ def _fill_on(
         return tuple(filled)
 
 
-def _shelf(plan: Plan, layout: Layout, device: torch.device) -> Shelf:
-    """Where the shot's clips lie: on disk, if they leave too little of `--memory` to work in."""
-    frames = len(plan.shot.frames_read)
-    held = held_bytes([part.width * part.height * frames for part in layout.parts])
-    if device.type != "cpu" or held <= plan.memory / 2:
-        return Shelf()
-    return Shelf(plan.scratch)
-
-
-def _tell_resolved(plan: Plan, report: Report, onlooker: Onlooker) -> None:
+def tell_resolved(plan: Plan, report: Report, onlooker: Onlooker) -> None:
     """Tell everybody what was decided since the plan was last told."""
     described = plan.described()
     report.emit(Resolved(described))
@@ -255,14 +261,14 @@ def _decoded(frame: np.ndarray, region: Region, encoding: Encoding) -> np.ndarra
     return encoding.decode(region.enlarge(encoded))
 
 
-def _frame_fill(plan: Plan, region: Region, rgb: np.ndarray, frame: int) -> Fill:
+def frame_fill(plan: Plan, region: Region, rgb: np.ndarray, frame: int) -> Fill:
     """What replaces the plate in one frame: rgb is (h, w, 3), in the region."""
     matte = plan.shot.read_matte(frame)[region.box.slices(plan.shot.canvas)]
     return Fill(box=region.box, rgb=rgb, matte=matte)
 
 
 @contextmanager
-def _store(plan: Plan, report: Report) -> Iterator[Store]:
+def open_store(plan: Plan, report: Report) -> Iterator[Store]:
     """The job's cache, or one that goes with the run."""
     if plan.cache_folder is not None:
         yield Store(plan.cache_folder, on_damage=report.warn)
@@ -271,6 +277,6 @@ def _store(plan: Plan, report: Report) -> Iterator[Store]:
         yield Store(Path(folder), on_damage=report.warn)
 
 
-def _telling(report: Report, phase: str) -> Callable[[int, int], None]:
+def telling(report: Report, phase: str) -> Callable[[int, int], None]:
     """Progress of one phase as a callback of (done, total)."""
     return lambda done, total: report.progress(phase, done, total)

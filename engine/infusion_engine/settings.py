@@ -56,6 +56,17 @@ class Schedule(str, Enum):
     """A short linear rise, then half a cosine to zero; the optimiser starts afresh."""
 
 
+class FitsStart(str, Enum):
+    """What each interval's fit starts from."""
+
+    PREVIOUS = "previous"
+    """The fit of the noisier interval, as published: a chain, one after the other."""
+    BASE = "base"
+    """One fit over all timesteps of the coarsest level; the others can then be made at once."""
+    SCRATCH = "scratch"
+    """Random weights: all fits can be made at once."""
+
+
 class Sampler(str, Enum):
     """How a sample moves from one noise level to the next."""
 
@@ -135,6 +146,8 @@ class Settings:
     """Training windows in one optimiser update."""
     layout_batches: int
     """As many batches in each update of the coarsest size's noisiest interval, which lays out."""
+    fits_start: FitsStart
+    """What each fit starts from; all but `previous` can be fitted on many machines at once."""
     optimiser: Optimiser
     """How weights are moved."""
     learning_rate: float
@@ -181,6 +194,7 @@ PRESETS: Mapping[str, Settings] = {
         crop_pixels=0,
         batch=1,
         layout_batches=1,
+        fits_start=FitsStart.PREVIOUS,
         optimiser=Optimiser.ADAM,
         learning_rate=1e-4,
         schedule=Schedule.CONSTANT,
@@ -215,6 +229,7 @@ PRESETS: Mapping[str, Settings] = {
         crop_pixels=48,
         batch=8,
         layout_batches=1,
+        fits_start=FitsStart.PREVIOUS,
         optimiser=Optimiser.MUON,
         learning_rate=1e-2,
         schedule=Schedule.WARMUP_COSINE,
@@ -249,6 +264,7 @@ PRESETS: Mapping[str, Settings] = {
         crop_pixels=40,
         batch=1,
         layout_batches=2,
+        fits_start=FitsStart.PREVIOUS,
         optimiser=Optimiser.MUON,
         learning_rate=1e-2,
         schedule=Schedule.WARMUP_COSINE,

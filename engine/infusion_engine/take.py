@@ -8,6 +8,9 @@ from dataclasses import dataclass, replace
 from infusion_engine.media.layer import WriteMode
 from infusion_engine.media.sequence import FileSequence
 
+FIRST_TAKE = 0
+"""Of any seed: a further take of a render is the first one of a later seed."""
+
 
 @dataclass(frozen=True)
 class Take:

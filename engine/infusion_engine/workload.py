@@ -61,6 +61,18 @@ class Workload:
             self.starts.append(at)
             at += fit + sample
 
+    def only_fit(self, index: int) -> None:
+        """Nothing is to be done but the fit of stage `index`."""
+        self.starts[index] = 0
+        self.total = self.fit_step[index] * self.fit_steps[index]
+
+    def only_sample(self, chain: Sequence[Stage]) -> None:
+        """Nothing is to be done but one take's sample: every fit is there."""
+        self.fit_step = [0] * len(chain)
+        work = [stage.work * step for stage, step in zip(chain, self.sample_step, strict=True)]
+        self.starts = [sum(work[:index]) for index in range(len(chain))]
+        self.total = sum(work)
+
     def fitted(self, index: int, step: int, loss: float) -> None:
         """`step` optimiser steps of stage `index` are done."""
         self._tell(index, self.fit_step[index] * step, loss=loss)

@@ -91,6 +91,19 @@ class Interval(Event):
 
 
 @dataclass(frozen=True)
+class Staged(Event):
+    """A stage of a render that a scheduler divides is done."""
+
+    type: ClassVar[str] = "stage"
+    stage: str
+    """`prepare`, `base`, `fit`, `sample` or `write`."""
+    outcome: str
+    """`done`, `hit` (the cache held it already) or `nothing` (this job has no such work)."""
+    detail: str
+    """Which part of the work, such as `interval 3/8`."""
+
+
+@dataclass(frozen=True)
 class Preview(Event):
     """A picture of the work so far was written."""
 
@@ -179,6 +192,7 @@ EVENT_TYPES: Tuple[Type[Event], ...] = (
     Waiting,
     Progress,
     Interval,
+    Staged,
     Preview,
     Frame,
     Warned,

@@ -246,9 +246,11 @@ KNOBS: Tuple[Knob, ...] = (
     ),
     Knob(
         "device", "Device", Group.MACHINE, Kind.TEXT, "auto",
-        "Where to compute: auto takes a CUDA GPU if there is one, else the CPU.",
-        metavar="auto|cpu|cuda|cuda:N", pattern=r"auto|cpu|cuda(:[0-9]+)?",
-        wording="auto, cpu, cuda or cuda:N",
+        "Where to compute: auto takes a CUDA GPU if there is one, else the CPU. Of a list, such as "
+        "cuda:0,cuda:1, each fits intervals of its own at once (fits_start base or scratch).",
+        metavar="auto|cpu|cuda|cuda:N",
+        pattern=r"auto|(cpu|cuda(:[0-9]+)?)(,(cpu|cuda(:[0-9]+)?))*",
+        wording="auto, cpu, cuda or cuda:N, or a list of these with commas",
     ),
     Knob(
         "threads", "Threads", Group.MACHINE, Kind.WHOLE, None,

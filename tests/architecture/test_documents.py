@@ -11,6 +11,7 @@ from click.testing import CliRunner
 
 from infusion_engine.cli.evaluate import FIGURES
 from infusion_engine.cli.evaluate import main as evaluate
+from infusion_engine.cli.farm import main as farm
 from infusion_engine.cli.render import main
 from infusion_engine.settings import PRESETS, described
 
@@ -93,6 +94,18 @@ def test_the_flags_given_to_infusion_evaluate_exist(page: str) -> None:
     help_page = CliRunner().invoke(evaluate, ["--help"]).output
     assert "--matte" in flags
     assert flags - set(re.findall(r"--[a-z][a-z-]*", help_page)) == set()
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/farm.md", "examples/ssh/README.md"])
+def test_the_flags_given_to_infusion_farm_exist(page: str) -> None:
+    """Each command of an `infusion-farm` line is there, and has each flag of the line."""
+    lines = [line for line in _text(page).splitlines() if line.startswith("infusion-farm")]
+    assert lines
+    for line in lines:
+        name, *words = line.partition("#")[0].partition(" -- ")[0].split()[1:]
+        flags = {word for word in words if word.startswith("--")}
+        help_page = CliRunner().invoke(farm, [name, "--help"]).output
+        assert flags - set(re.findall(r"--[a-z][a-z-]*", help_page)) == set(), line
 
 
 def test_every_figure_has_its_row() -> None:

@@ -57,6 +57,10 @@ def test_the_folders_are_as_documented(store: Store, tensors: Tensors, key: str)
         f"samples/{key}/record.json",
         f"budgets/{key}/speeds.safetensors",
         f"budgets/{key}/record.json",
+        f"clips/{key}/clip.safetensors",
+        f"clips/{key}/record.json",
+        f"jobs/{key}/holes.safetensors",
+        f"jobs/{key}/record.json",
     }
 
 

@@ -25,7 +25,9 @@ from infusion_node.status import State, Status
 PATIENCE = 120.0  # seconds for anything at all: long before this something is wrong
 FRAMES = range(1001, 1004)
 COMMAND = Path(sys.executable).parent / "infusion-render"
-QUICK = "settling_rounds=1 intervals=2 steps_per_interval=2 sampling_steps=2 channels=8 window_frames=3"
+QUICK = (
+    "settling_rounds=1 intervals=2 steps_per_interval=2 sampling_steps=2 channels=8 window_frames=3"
+)
 LONG = "intervals=2 steps_per_interval=100000 sampling_steps=2 channels=8 window_frames=3"
 
 

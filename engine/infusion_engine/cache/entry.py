@@ -18,8 +18,11 @@ from infusion_engine.cache.tensor_file import Room, TensorFileError, Tensors, pa
 
 RECORD_FILE = "record.json"
 _AT_ONCE = 1 << 24  # bytes of a file
-_DAMAGE = frozenset((errno.EIO, errno.EISDIR, errno.ENOTDIR, errno.ELOOP))
-"""What reading a file answers when it is broken; any other trouble may pass, and proves nothing."""
+_DAMAGE = frozenset((errno.EIO, errno.EISDIR, errno.ENOTDIR, errno.ELOOP, errno.ESTALE))
+"""What reading a file answers when it is broken, or was replaced on a file server meanwhile; any
+other trouble may pass, and proves nothing."""
+_NOT_FLUSHED = frozenset((errno.EINVAL, errno.EOPNOTSUPP, errno.EBADF, errno.EACCES))
+"""What flushing a folder answers on filesystems, of file servers for the most part, that cannot."""
 OWN_FIELDS = frozenset(
     ("schema_version", "kind", "key", "created", "sizes", "bytes", "sha256", "seal")
 )
@@ -30,6 +33,8 @@ _TENSOR_FILES = {
     "fits": "weights.safetensors",
     "samples": "sample.safetensors",
     "budgets": "speeds.safetensors",
+    "clips": "clip.safetensors",
+    "jobs": "holes.safetensors",
 }
 
 
@@ -43,6 +48,11 @@ class Kind(str, Enum):
     BUDGET = "budgets"
     """The numbers of steps that fit the minutes a render was given, and the speeds they rest on."""
 
+    CLIP = "clips"
+    """An encoded shot at every size, that machines which round differently work on alike."""
+    JOB = "jobs"
+    """What was found out about a job once for all machines: its clip, and what was left open."""
+
     @property
     def tensor_file(self) -> str:
         """Name of the tensor file inside the entry's folder."""
@@ -50,7 +60,7 @@ class Kind(str, Enum):
 
     @property
     def word(self) -> str:
-        """`fit`, `sample` or `budget`, for messages."""
+        """`fit`, `sample`, `budget`, `clip` or `job`, for messages."""
         return self.value.removesuffix("s")
 
 
@@ -177,7 +187,9 @@ def read_record(folder: Path, kind: Kind, key: str) -> dict[str, object] | Damag
 
 
 def flush_folder(folder: Path) -> None:
-    """Have the names inside `folder` reach the disk; Windows has no such call and needs none.
+    """Have the names inside `folder` reach the disk, where its filesystem can be asked to.
+
+    Windows has no such call and needs none.
 
     Raises:
         OSError: the disk does not take it.
@@ -187,6 +199,9 @@ def flush_folder(folder: Path) -> None:
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _NOT_FLUSHED:
+            raise
     finally:
         os.close(descriptor)
 

@@ -169,7 +169,54 @@ class BudgetIdentity:
         return _described(self)
 
 
-def _described(identity: FitIdentity | SampleIdentity | BudgetIdentity) -> dict[str, object]:
+@dataclass(frozen=True)
+class ClipIdentity:
+    """All that determines an encoded clip, but for how the machine rounds that encodes it."""
+
+    clip: str
+    """`ClipDigest` of the region."""
+    encoding: Mapping[str, object]
+    """Parameters of the encoding of plate values."""
+    sizes: Mapping[str, object]
+    """What decides the region and its levels: both boxes in the plate, and the levels' parts."""
+
+    @property
+    def key(self) -> str:
+        """64 hexadecimal digits that change with any field."""
+        return _key("clip", self.described())
+
+    def described(self) -> dict[str, object]:
+        """The identity spelled out, for `record.json`."""
+        return _described(self)
+
+
+@dataclass(frozen=True)
+class JobIdentity:
+    """All by which machines that have read no pixel yet find the same prepared job."""
+
+    files: tuple[tuple[str, int], ...]
+    """Name (without its folder: farms map paths) and bytes of each file read, plate then matte."""
+    shot: Mapping[str, object]
+    """Which frames, channels and view of them, and what is done to the matte."""
+    settings: Mapping[str, object]
+    """Every setting as it was asked for, before a device decided what was left open."""
+    minutes: float | None
+    """How long the render may take, if that was said."""
+
+    @property
+    def key(self) -> str:
+        """64 hexadecimal digits that change with any field."""
+        return _key("job", self.described())
+
+    def described(self) -> dict[str, object]:
+        """The identity spelled out, for `record.json`."""
+        return _described(self)
+
+
+_Identity = FitIdentity | SampleIdentity | BudgetIdentity | ClipIdentity | JobIdentity
+
+
+def _described(identity: _Identity) -> dict[str, object]:
     return {field.name: plain(getattr(identity, field.name)) for field in fields(identity)}
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,6 +13,8 @@ import filelock
 
 POLL_SECONDS = 0.05
 CHECK_SECONDS = 0.2
+BEAT_SECONDS = 20.0
+"""Time between two signs of life that a holder leaves at its lock file."""
 
 
 @contextlib.contextmanager
@@ -19,6 +24,7 @@ def held(
     on_wait: Callable[[], None],
     check: Callable[[], None],
     on_no_lock: Callable[[str], None],
+    patience: float | None = None,
 ) -> Iterator[None]:
     """Hold the lock file `path` for the length of a `with` block.
 
@@ -29,11 +35,15 @@ def held(
         check: called about five times a second while waiting; what it raises ends the wait.
         on_no_lock: called with the reason where the filesystem cannot lock; the block then runs
             without one, because a lock only saves work.
+        patience: seconds after which a holder that shows no sign of life is taken for gone, as a
+            machine that lost power is whose lock its file server still keeps; None for never. Only
+            whether the lock file's time changes is looked at, so that no two clocks are compared.
     """
     # The system's lock goes when its process dies. A soft lock (a file that exists) would stay.
     lock = filelock.FileLock(path, fallback_to_soft=False)
     acquired = False
     waiting = False
+    life = _Life(path)
     while not acquired:
         check()
         try:
@@ -43,14 +53,59 @@ def held(
             if not waiting:
                 waiting = True
                 on_wait()
+            if patience is not None and life.silent_for() >= patience:
+                on_no_lock("whoever holds the lock shows no sign of life")
+                break
         except OSError as error:  # the filesystem has no locks, or this file cannot be opened
             on_no_lock(str(error))
             break
+    with _beating(path) if acquired else contextlib.nullcontext():
+        try:
+            yield
+        finally:
+            if acquired:
+                with contextlib.suppress(OSError):  # what was done under it is done
+                    lock.release()
+
+
+class _Life:
+    """When a holder was last seen alive, by this process's own clock."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._seen: int | None = None
+        self._when = time.monotonic()
+
+    def silent_for(self) -> float:
+        """Seconds since its lock file last changed, as far as it was looked at."""
+        try:
+            now = self._path.stat().st_mtime_ns
+        except OSError:
+            now = None
+        if now != self._seen:
+            self._seen, self._when = now, time.monotonic()
+        return time.monotonic() - self._when
+
+
+@contextlib.contextmanager
+def _beating(path: Path) -> Iterator[None]:
+    """Leave a sign of life at the lock file now and every few seconds of the block."""
+    over = threading.Event()
+
+    def beat() -> None:
+        while True:
+            with contextlib.suppress(OSError):  # a sign of life is worth no error
+                os.utime(path)
+            if over.wait(BEAT_SECONDS):
+                return
+
+    thread = threading.Thread(target=beat, name="lock", daemon=True)
+    thread.start()
     try:
         yield
     finally:
-        if acquired:
-            lock.release()
+        over.set()
+        thread.join()
 
 
 def is_held(path: Path) -> bool:

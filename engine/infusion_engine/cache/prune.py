@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -43,7 +44,7 @@ class Choice:
 
 def choose(store: Store, limits: Limits) -> Choice:
     """What is beyond `limits` in `store`; removes nothing."""
-    now = datetime.now(UTC)
+    now = disk_time(store.folder)
     items = inventory(store.folder)
     keys, clips = _at_work(store.folder)
     size = sum(item.size for item in items)
@@ -76,6 +77,20 @@ def prune(
         erase(path)
     _sweep(store.folder)
     return removed, stuck
+
+
+def disk_time(folder: Path) -> datetime:
+    """The present by the clock that stamps files in `folder`: a file server's has its own.
+
+    By another machine's clock a folder that is being written may look a day old.
+    """
+    try:
+        with tempfile.TemporaryFile(dir=folder) as probe:
+            probe.write(b"\0")
+            probe.flush()
+            return datetime.fromtimestamp(os.fstat(probe.fileno()).st_mtime, UTC)
+    except OSError:  # not there, or read-only: nothing will go
+        return datetime.now(UTC)
 
 
 def _at_work(folder: Path) -> tuple[frozenset[str], frozenset[str]]:

@@ -38,6 +38,8 @@ TAG = (
 )
 TEMPORARY = ".tmp-"
 _KEY = re.compile(r"[0-9a-f]{64}")
+LOST_AFTER_SECONDS = 600.0
+"""Time without a sign of life after which a lock's holder is taken for gone."""
 _ATTEMPTS = 10
 """Times that another process may come in between before we give up."""
 _TAKEN = frozenset((errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR))
@@ -59,6 +61,7 @@ class Store:
         """A store in `folder`; `on_damage` hears, as one sentence, of everything passed over."""
         self.folder = folder
         self._on_damage = on_damage
+        self._told_unlocked = False
 
     def prepare(self) -> None:
         """Make the folder and prove that it can be written, before hours of work depend on it.
@@ -171,19 +174,29 @@ class Store:
 
         `on_wait` is called once if another process holds the lock, `check` about five times a
         second while it does; what `check` raises ends the wait. A lock ends with its process.
-        Where the filesystem cannot lock this is reported and the block runs all the same.
+        Where the filesystem cannot lock, or a holder is lost, this is reported (once) and the
+        block runs all the same: nothing but work hangs on a lock.
         """
         path = self.lock_file(key)
         with contextlib.suppress(OSError):  # if that failed, locking fails too and says so
             path.parent.mkdir(parents=True, exist_ok=True)
 
         def on_no_lock(reason: str) -> None:
+            if self._told_unlocked:
+                return
+            self._told_unlocked = True
             self._on_damage(
                 f"The cache {self.folder} cannot be locked ({reason}): another process may do "
                 "the same work again; results are not affected."
             )
 
-        with process_lock.held(path, on_wait=on_wait, check=check, on_no_lock=on_no_lock):
+        with process_lock.held(
+            path,
+            on_wait=on_wait,
+            check=check,
+            on_no_lock=on_no_lock,
+            patience=LOST_AFTER_SECONDS,
+        ):
             yield
 
     def note_shot(
@@ -251,23 +264,41 @@ class Store:
                 f"The cache's {kind.word} {self.entry_folder(kind, key)} is damaged: "
                 f"{found.reason}. It is removed and computed again."
             )
-            self.drop(kind, key)
+            self._discard(kind, key)
             return None
         return found
+
+    def _discard(self, kind: Kind, key: str) -> None:
+        """Remove a damaged entry, unless another process put a sound one in its place meanwhile."""
+        folder, away = self.entry_folder(kind, key), self._temporary(kind)
+        try:
+            folder.rename(away)
+        except OSError:
+            self.drop(kind, key)  # which says why it cannot
+            return
+        try:
+            sound = isinstance(read_entry(away, kind, key, Memory()), Entry)
+        except OSError:
+            sound = False
+        if sound:  # what was read was damaged and what was moved is not
+            with contextlib.suppress(OSError):  # a third process saved it once more
+                away.rename(folder)
+        erase(away)
 
     def _put_in_place(self, temporary: Path, final: Path, kind: Kind, key: str) -> None:
         for attempt in range(_ATTEMPTS):
             try:
                 temporary.rename(final)
             except OSError as error:
+                # A file server may answer that it failed when it was done, or by another word.
+                if self._sound(kind, key) is not None:
+                    return
                 if error.errno not in _TAKEN or attempt == _ATTEMPTS - 1:
                     raise
             else:
                 flush_folder(final.parent)
                 return
-            # Another process was first, or left something that is no entry and is now removed.
-            if self._sound(kind, key) is not None:
-                return
+            # Another process left something that is no entry and is now removed.
 
     def _temporary(self, kind: Kind) -> Path:
         """A name that no reader looks at and that says which process it belongs to."""

@@ -7,21 +7,26 @@ import platform
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import click
 
 from infusion_engine import __version__
+from infusion_engine.cli.log_file import LogFile
+from infusion_engine.cli.openjd_lines import OpenJDLines
 from infusion_engine.cli.options import KnobCommand, changes_from, knob_parameters
 from infusion_engine.cli.shell import recognised
 from infusion_engine.cli.stop import CANCEL_FILE, watched
-from infusion_engine.cli.terminal import EventsMode, stdout_sink
+from infusion_engine.cli.terminal import EventsMode, claimed_stdout, stdout_sink
+from infusion_engine.devices import listed
 from infusion_engine.errors import InfusionError, StorageError, UsageError
 from infusion_engine.job_schema import check_job, read_job
 from infusion_engine.overrides import overridden
-from infusion_engine.progress import LinesFile, Report
+from infusion_engine.progress import LinesFile, Report, Sink
 from infusion_engine.settings import PRESETS
+from infusion_engine.stage import RenderStage, StageRequest, requested
 from infusion_node.wire.events import Resolved, Started
 from infusion_node.wire.handshake import Handshake, to_line
 from infusion_node.wire.job import SCHEMA_VERSION, RenderJob
@@ -74,11 +79,28 @@ Ctrl-C once stops and keeps everything finished; twice ends at once."""
     help="Check everything, show every setting and what would be read and written, and stop there.",
 )
 @click.option(
+    "--stage",
+    type=click.Choice([stage.value for stage in RenderStage]),
+    default=RenderStage.ALL.value,
+    help="Do one stage of the render, as a farm's scheduler asks for it; stages hand on through "
+    "--cache: prepare, base, fit, sample, write.  [default all]",
+)
+@click.option("--interval", type=int, metavar="K", help="With --stage fit: which interval, from 1.")
+@click.option("--take", type=int, metavar="N", help="With --stage sample: which take, from 1.")
+@click.option(
+    "--write-frames",
+    metavar="FIRST-LAST",
+    help="With --stage write: frames to write of all that the job has.",
+)
+@click.option(
+    "--log-file", metavar="FILE", help="Append what plain lines say to this file as well."
+)
+@click.option(
     "--events",
     type=click.Choice([mode.value for mode in EventsMode]),
     default=EventsMode.AUTO.value,
     help="What stdout shows. auto: a live bar on a terminal, plain lines elsewhere. "
-    "json: one JSON object per line.  [default auto]",
+    "json: one JSON object per line. openjd: lines that an OpenJD session reads.  [default auto]",
 )
 @click.option(
     "--version",
@@ -93,10 +115,16 @@ def main(
     dry_run: bool,
     events: str,
     version: bool,
+    stage: str,
+    interval: int | None,
+    take: int | None,
+    write_frames: str | None,
+    log_file: str | None,
     **given: Any,
 ) -> None:
     """Assemble the job from its file and its flags, then do what was asked with it."""
     mode = EventsMode(events)
+    request = requested(stage, interval=interval, take=take, write_frames=write_frames)
     if version:
         _tell_version(mode)
         return
@@ -107,7 +135,7 @@ def main(
     elif dry_run:
         _dry_run(_assembled(job_file, given), mode)
     else:
-        _render(job_file, given, mode)
+        _render(job_file, given, Told(mode, request.stage, log_file), request)
 
 
 def _tell_version(mode: EventsMode) -> None:
@@ -145,7 +173,7 @@ def _assembled(job_file: str | None, given: dict[str, Any]) -> RenderJob:
     return job
 
 
-def _render(job_file: str | None, given: dict[str, Any], mode: EventsMode) -> None:
+def _render(job_file: str | None, given: dict[str, Any], told: Told, request: StageRequest) -> None:
     """Do the job, telling about it; the last event is `finished` or `failed`."""
     job, trouble = None, None
     try:
@@ -153,7 +181,7 @@ def _render(job_file: str | None, given: dict[str, Any], mode: EventsMode) -> No
     except UsageError as error:
         trouble = error  # told once there is a report: a host reads nothing else
     events_file = job.events_file if job is not None else given["events_file"]
-    with reporting(events_file, mode) as report:
+    with reporting(events_file, told.mode, told) as report:
         report.emit(Started(__version__, os.getpid(), platform.node()))
         if job is None:
             raise trouble or UsageError("There is no job.")
@@ -163,17 +191,51 @@ def _render(job_file: str | None, given: dict[str, Any], mode: EventsMode) -> No
 
         plan = prepare(job, report)
         report.emit(Resolved(plan.described()))
-        claim_folders(plan)
+        if request.stage.writes:
+            claim_folders(plan if request.is_whole else replace(plan, cache_folder=None))
         report.progress("loading", 0, 0)
-        from infusion_engine.render import render  # noqa: PLC0415
+        if request.is_whole:
+            from infusion_engine.at_once import fit_at_once  # noqa: PLC0415
+            from infusion_engine.render import render  # noqa: PLC0415
 
-        render(plan, report)
+            if len(listed(job.device)) > 1:
+                fit_at_once(plan, report)
+            render(plan, report)
+        else:
+            from infusion_engine.run_stage import run_stage  # noqa: PLC0415
+
+            run_stage(plan, request, report)
+
+
+@dataclass(frozen=True)
+class Told:
+    """Where a run's events go beside the events file."""
+
+    mode: EventsMode
+    """What stdout shows."""
+    stage: RenderStage = RenderStage.ALL
+    """What of a render is done, for the share of it that is done."""
+    log_file: str | None = None
+    """File that gets the plain lines as well, if any."""
+
+    def sinks(self) -> list[Sink]:
+        """One for stdout, and one for the log file if there is one.
+
+        Raises:
+            StorageError: the log file cannot be written.
+        """
+        log = [] if self.log_file is None else [LogFile(Path(self.log_file).expanduser())]
+        if self.mode is EventsMode.OPENJD and sys.stdout is not None:
+            return [*log, OpenJDLines(claimed_stdout(sys.stdout), self.stage.value)]
+        return [*log, stdout_sink(self.mode)]
 
 
 @contextmanager
-def reporting(events_file: str | None, mode: EventsMode) -> Iterator[Report]:
+def reporting(
+    events_file: str | None, mode: EventsMode, told: Told | None = None
+) -> Iterator[Report]:
     """A report to stdout and the events file, watched for a stop, ended by what the block does."""
-    sinks = []
+    sinks: list[Sink] = []
     cancel_file = None
     if events_file is not None:
         path = Path(events_file).expanduser()
@@ -185,7 +247,7 @@ def reporting(events_file: str | None, mode: EventsMode) -> Iterator[Report]:
                 remedy="Choose another path for --events-file.",
             ) from None
         cancel_file = path.parent / CANCEL_FILE
-    report = Report(*sinks, stdout_sink(mode))
+    report = Report(*sinks, *(told or Told(mode)).sinks())
     with watched(report, cancel_file=cancel_file):
         try:
             yield report

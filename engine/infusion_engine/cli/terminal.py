@@ -20,12 +20,14 @@ from infusion_node.wire.events import (
     Preview,
     Progress,
     Resolved,
+    Staged,
     Started,
     Waiting,
     Warned,
     to_line,
 )
 
+_OUTCOMES = {"hit": "taken from the cache", "done": "done", "nothing": "nothing to do"}
 _STDOUT, _STDERR = 1, 2
 _COUNTABLE = 9999  # more units than that are no frames or steps, and nobody reads their number
 
@@ -39,6 +41,8 @@ class EventsMode(str, Enum):
     """One JSON object per line."""
     PLAIN = "plain"
     """Plain lines."""
+    OPENJD = "openjd"
+    """Lines that an OpenJD session reads."""
     NONE = "none"
     """Nothing but warnings, which go to stderr."""
 
@@ -196,6 +200,8 @@ def sentence(event: Event) -> str:
             loss = "" if event.loss is None else f", loss {event.loss:.4g}"
             take = f"Take {event.take}: interval" if event.take > 1 else "Interval"
             return f"{take} {index + 1}/{count} {how}{loss}"
+        case Staged(stage=stage, outcome=outcome, detail=detail):
+            return f"Stage {stage}: {detail}, {_OUTCOMES.get(outcome, outcome)}"
         case Frame(path=path) | Preview(path=path):
             return f"Wrote {path}"
         case Warned(message=message, remedy=remedy):

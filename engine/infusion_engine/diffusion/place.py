@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from infusion_engine.diffusion.pyramid import PyramidLevel
 from infusion_engine.diffusion.shelf import Shelf
 from infusion_engine.settings import Area, Settings
 
@@ -30,3 +31,20 @@ def sampled_place(
         slice(max(0, int(rows[0]) - margin), min(height, int(rows[-1]) + 1 + margin)),
         slice(max(0, int(columns[0]) - margin), min(width, int(columns[-1]) + 1 + margin)),
     )
+
+
+def with_sample(level: PyramidLevel, place: tuple[slice, slice], x: Tensor, unit: float) -> Tensor:
+    """(3, T, H, W): a level's clip with a sample of its sampled place put in, in encoded values.
+
+    Args:
+        level: the clip.
+        place: (rows, columns) that were sampled.
+        x: (3, T, h, w) sample, in parts of `unit`.
+        unit: the encoded value that is 1 in it.
+    """
+    filled = level.shelf.copied(level.x_0)
+    for frames in level.shelf.pieces(filled):
+        there = (slice(None), frames, *place)
+        fill = x[:, frames] * unit
+        filled[there] = torch.where(level.hole[there] > 0.0, fill, level.x_0[there])
+    return filled

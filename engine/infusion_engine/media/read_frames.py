@@ -46,20 +46,30 @@ def read_frames(
     """
     count = len(shot.frames_read)
     inside = (slice(0, region.height), slice(0, region.width))
-    place = region.box.slices(shot.canvas)
     for i, frame in enumerate(shot.frames_read):
-        matte = shot.read_matte(frame)[place]  # (h, w)
-        plate = shot.read_plate(frame)
-        pixels, hidden = plate.pixels[place], matte > 0.0
-        known = plate.valid[place] & ~hidden
+        pixels, known, matte = frame_bits(shot, region, frame)
         on_bits(pixels, known, matte)
-        values, missing = _reduced(pixels, known, hidden, region, encoding)
+        values, missing = _reduced(pixels, known, matte > 0.0, region, encoding)
         x_0 = np.zeros((3, *region.padded), np.float32)
         hole = np.ones((1, *region.padded), np.float32)
         x_0[:, *inside] = np.moveaxis(values, 2, 0)
         hole[0, *inside] = missing
         on_clip(i, x_0, hole)
         on_frame(i + 1, count)
+
+
+def frame_bits(shot: Shot, region: Region, frame: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A frame's native pixels (h, w, 3), what is known of them (h, w), and its matte as used.
+
+    In the region's box: what `read_frames` hands to `on_bits`.
+
+    Raises:
+        FrameError: the frame's pixels are damaged.
+    """
+    place = region.box.slices(shot.canvas)
+    matte = shot.read_matte(frame)[place]  # (h, w)
+    plate = shot.read_plate(frame)
+    return plate.pixels[place], plate.valid[place] & ~(matte > 0.0), matte
 
 
 def _reduced(

@@ -14,8 +14,8 @@ HEIGHT, WIDTH = 40, 48
 FRAMES = range(1001, 1005)
 SETTINGS = (
     "intervals=2 steps_per_interval=2 sampling_steps=2 channels=8 detail_intervals=1 "
-    "detail_steps_per_interval=2 detail_sampling_steps=2 settling_rounds=1 coarsest_hole_pixels=6 crop_pixels=16 "
-    "window_frames=4 context_pixels=12"
+    "detail_steps_per_interval=2 detail_sampling_steps=2 coarsest_hole_pixels=6 crop_pixels=16 "
+    "settling_rounds=1 window_frames=4 context_pixels=12"
 )
 """Settings under which a whole run takes a moment."""
 

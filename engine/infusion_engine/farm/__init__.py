@@ -1,0 +1,1 @@
+"""Farm: one shot on many machines, through schedulers that studios already run."""

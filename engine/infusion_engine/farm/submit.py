@@ -1,0 +1,109 @@
+"""Submit: hand a bundle to a scheduler's own command."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from enum import Enum
+from pathlib import Path
+
+from infusion_engine.errors import UsageError
+from infusion_engine.farm.bundle import TEMPLATE_FILE, FarmJob
+from infusion_engine.farm.cue import check_pyoutline
+from infusion_engine.farm.template import ENGINE, parameter_values
+
+
+class Scheduler(str, Enum):
+    """Who takes a bundle."""
+
+    DEADLINE_CLOUD = "deadline-cloud"
+    """AWS Deadline Cloud, through `deadline bundle submit`."""
+    OPENJD = "openjd"
+    """This machine, one task after the other, through `openjd run`."""
+    OPENCUE = "opencue"
+    """OpenCue, through pyoutline."""
+
+
+_WHERE_FROM = {
+    "deadline": "pip install deadline",
+    "openjd": "pip install openjd-cli",
+}
+
+
+def submit_bundle(bundle: Path, further: Sequence[str] = ()) -> str:
+    """Hand a bundle to AWS Deadline Cloud; what its command said.
+
+    Args:
+        bundle: its folder.
+        further: arguments for the command.
+
+    Raises:
+        UsageError: the command cannot be found, or refuses; what it said last is told.
+    """
+    command = [program("deadline"), "bundle", "submit", "--yes", str(bundle), *further]
+    done = subprocess.run(
+        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+    )
+    if done.returncode != 0:
+        said = (done.stderr or done.stdout).strip().splitlines()
+        last = said[-1].strip() if said else "it said nothing"
+        raise UsageError(f"Deadline Cloud did not take the job (code {done.returncode}): {last}")
+    return done.stdout
+
+
+def run_bundle(farm: FarmJob, bundle: Path, further: Sequence[str] = ()) -> None:
+    """Run a bundle on this machine, one task after the other; `openjd run` tells how it goes.
+
+    Args:
+        farm: what the bundle was made of.
+        bundle: its folder.
+        further: arguments for the command.
+
+    Raises:
+        UsageError: the command cannot be found, or a task failed.
+    """
+    values = parameter_values(farm.paths)
+    engine = Path(sys.executable).with_name(ENGINE)
+    if engine.is_file():  # this very environment's
+        values["Engine"] = str(engine)
+    command = [
+        *(program("openjd"), "run", str(bundle / TEMPLATE_FILE)),
+        *("--step", farm.steps[-1].name, "--run-dependencies"),
+        *(part for name, value in values.items() for part in ("-p", f"{name}={value}")),
+        *further,
+    ]
+    code = subprocess.run(command, stdin=subprocess.DEVNULL, check=False).returncode
+    if code != 0:
+        raise UsageError(
+            f"'openjd run' ended with code {code}: a task failed, which says why above.",
+            remedy="What is finished is kept: the same command goes on from there.",
+        )
+
+
+def program(name: str) -> str:
+    """The path of a scheduler's command: on PATH, or in this command's own environment.
+
+    Raises:
+        UsageError: it is in neither.
+    """
+    found = shutil.which(name) or shutil.which(name, path=str(Path(sys.executable).parent))
+    if found is None:
+        raise UsageError(
+            f"There is no command '{name}' on PATH or beside infusion-farm.",
+            remedy=f"Install it ({_WHERE_FROM[name]}) or name another farm with --to.",
+        )
+    return found
+
+
+def check_program(scheduler: Scheduler) -> None:
+    """See to it, before anything is written, that a scheduler's command is there.
+
+    Raises:
+        UsageError: it cannot be found, or pyoutline cannot be loaded.
+    """
+    if scheduler is Scheduler.OPENCUE:
+        check_pyoutline()
+    else:
+        program("openjd" if scheduler is Scheduler.OPENJD else "deadline")

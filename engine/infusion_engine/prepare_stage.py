@@ -1,0 +1,128 @@
+"""Preparing: the clip is decoded once for all machines, and what a device decides is decided."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+
+from infusion_engine.arithmetic import chosen
+from infusion_engine.cache.entry import Kind
+from infusion_engine.cache.key import ClipDigest
+from infusion_engine.cache.store import Store
+from infusion_engine.chain import stages
+from infusion_engine.device import choose_device, device_errors
+from infusion_engine.devices import first
+from infusion_engine.diffusion.halving import Halving
+from infusion_engine.diffusion.layout import lay_out
+from infusion_engine.infuse import Infusion
+from infusion_engine.kept_clip import tensors_of
+from infusion_engine.machine import made_with
+from infusion_engine.media.encoding import Encoding
+from infusion_engine.media.read_frames import read_frames
+from infusion_engine.media.survey import Survey
+from infusion_engine.minutes import budgeted
+from infusion_engine.plan import Plan
+from infusion_engine.prepared import Clip, Prepared, frame_digest, keep
+from infusion_engine.progress import Report
+from infusion_engine.render import surveyed, tell_resolved, telling
+from infusion_engine.review.onlooker import Onlooker
+from infusion_engine.shelving import shelf_for
+from infusion_engine.source import Source
+from infusion_engine.stage import RenderStage
+from infusion_engine.take import FIRST_TAKE
+from infusion_engine.turn import turn
+from infusion_node.wire.events import Staged
+
+
+def prepare_shot(plan: Plan, store: Store, report: Report) -> None:
+    """Decode, encode and keep the clip, and decide what is left to the device.
+
+    Raises:
+        InputError: a frame is damaged, or the matte covers everything.
+        DeviceError: the device ran out of memory or was lost.
+        StorageError: the cache cannot be written.
+        Cancelled: a stop was asked for.
+    """
+    if plan.report is not None:
+        report.warn("The report is made by a whole render only: with --stage there is none.")
+    store.prepare()
+    found = surveyed(plan, report)
+    device = choose_device(first(plan.job.device))
+    told = made_with(device, plan.threads)
+    if found.encoding is None:
+        report.warn("The matte is empty on every frame: all frames pass through unchanged.")
+        empty = Prepared(chosen(plan.settings, device), None, found.holes, {}, None)
+        _, outcome = keep(empty, plan, store, told)
+        report.emit(Staged(RenderStage.PREPARE.value, outcome, "no interval: nothing is missing"))
+        return
+    with turn(device, report, shares=plan.job.threads is not None), device_errors(device):
+        asked, plan = plan, replace(plan, settings=chosen(plan.settings, device))
+        clip, frames, source = _read(plan, found, found.encoding, report, device)
+        infusion = infusion_of(plan, source, store, report)
+        clip = replace(clip, tops=infusion.named.tops, units=infusion.units)
+        store.save(
+            Kind.CLIP,
+            clip.key,
+            tensors_of(source.levels),
+            {"identity": clip.identity.described(), **told},
+            room=source.levels[-1].shelf,
+        )
+        if plan.job.minutes is not None:
+            plan, _ = budgeted(plan, source, store, report)
+        own = Prepared(plan.settings, plan.expected_seconds, found.holes, frames, clip)
+        holds, outcome = keep(own, asked, store, told)
+    tell_resolved(holds.decided(asked), report, Onlooker())
+    chain = stages(clip.named(plan.job.seed, FIRST_TAKE), holds.settings)
+    counts = [sum(s.level == level for s in chain) for level in range(len(clip.tops))]
+    detail = f"{len(chain)} intervals, by size {' + '.join(map(str, counts))}"
+    report.emit(Staged(RenderStage.PREPARE.value, outcome, detail))
+
+
+def _read(
+    plan: Plan, found: Survey, encoding: Encoding, report: Report, device: torch.device
+) -> tuple[Clip, dict[int, str], Source]:
+    """(what the clip is, digest of each frame, its levels on the device)."""
+    layout = lay_out(found.hole, found.hole_pixels, plan.shot.canvas, plan.settings)
+    digest, frames = ClipDigest(), list[str]()
+    shelf = shelf_for(plan, layout.parts, device)
+    halving = Halving(len(plan.shot.frames_read), layout.parts, shelf)
+
+    def on_bits(*bits: object) -> None:
+        digest.add_frame(*bits)  # type: ignore[arg-type]
+        frames.append(frame_digest(*bits))  # type: ignore[arg-type]
+
+    read_frames(
+        plan.shot,
+        layout.region,
+        encoding,
+        on_bits=on_bits,
+        on_clip=halving.add,
+        on_frame=telling(report, "reading"),
+    )
+    levels = halving.levels(device)
+    clip = Clip(
+        digest=digest.hexdigest(),
+        encoding=encoding,
+        read=layout.region,
+        finest=layout.finest,
+        parts=tuple(level.part for level in levels),
+        tops=(),
+        units=(),
+    )
+    source = Source(levels=levels, clip=clip.digest, encoding=encoding.described())
+    return clip, dict(zip(plan.shot.frames_read, frames, strict=True)), source
+
+
+def infusion_of(plan: Plan, source: Source, store: Store, report: Report) -> Infusion:
+    """A run of the chain over a shot, for the job's first seed."""
+    return Infusion(
+        source,
+        plan.settings,
+        seed=plan.job.seed,
+        take=FIRST_TAKE,
+        store=store,
+        report=report,
+        threads=plan.threads,
+        memory=plan.memory,
+    )

@@ -1,0 +1,52 @@
+"""Shelving: whether a shot's clips stay in memory while it is worked on, or lie on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+from infusion_engine.diffusion.shelf import Shelf
+from infusion_engine.media.box import Box
+from infusion_engine.plan import Plan
+
+_CLIP_BYTES = 16
+"""Held for each voxel of every level: its clip and its hole."""
+_SAMPLED_BYTES = 100
+"""Held for each voxel that is sampled, while it is: scene, sample and prediction."""
+_LAYOUT_BYTES = 36
+"""Held besides for each further layout: its sample before and after, and its prediction."""
+_WORKING_BYTES = 1 << 29
+"""Held at most of clips on disk: the pieces that are being worked on."""
+
+
+def shelf_for(plan: Plan, parts: Sequence[Box], device: torch.device) -> Shelf:
+    """Where the clips of a shot lie: on disk, if they leave too little of `--memory` to work in.
+
+    A GPU's clips stay in its own memory.
+
+    Args:
+        plan: says how much memory there is, and which folder there is beside it.
+        parts: what each level keeps of its grid, coarsest first.
+        device: that computes.
+    """
+    frames = len(plan.shot.frames_read)
+    voxels = [part.width * part.height * frames for part in parts]
+    held = held_bytes(sum(voxels), voxels[-1], layouts=1, shelf=Shelf())
+    if device.type != "cpu" or held <= plan.memory / 2:
+        return Shelf()
+    return Shelf(plan.scratch)
+
+
+def held_bytes(clips: int, sampled: int, *, layouts: int, shelf: Shelf) -> int:
+    """What is held while a level is sampled, whatever its pieces, in bytes.
+
+    Args:
+        clips: voxels of all levels.
+        sampled: voxels of the level that are sampled.
+        layouts: samples that go down side by side.
+        shelf: where all of them lie.
+    """
+    if shelf.on_disk:
+        return _WORKING_BYTES
+    return _CLIP_BYTES * clips + (_SAMPLED_BYTES + _LAYOUT_BYTES * (layouts - 1)) * sampled

@@ -1,0 +1,101 @@
+"""Several devices: intervals fitted at once by a process for each, to the bits of one device."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.end_to_end.conftest import Outcome, ShotFiles, Zygote
+
+Render = Callable[..., "Outcome"]
+ReadFiles = Callable[[Path], dict[str, bytes]]
+
+
+def weights(cache: Path) -> dict[str, bytes]:
+    """The fitted weights by key."""
+    return {p.parent.name: p.read_bytes() for p in cache.glob("fits/[0-9a-f]*/weights.safetensors")}
+
+
+def test_two_devices_give_the_bits_of_one(
+    exr_shot: Callable[..., ShotFiles], render: Render, files: ReadFiles, tmp_path: Path
+) -> None:
+    """Fits from a base, two takes: the same fits and the same frames, and the log tells of each."""
+    shot = exr_shot(tmp_path)
+    more = ("--set", "fits_start=base", "--takes", "2", "--log-file", str(tmp_path / "log.txt"))
+    one = render(*shot.arguments(tmp_path / "one", tmp_path / "c1", *more))
+    two = render(*shot.arguments(tmp_path / "two", tmp_path / "c2", *more, "--device", "cpu,cpu"))
+
+    assert (one.code, two.code) == (0, 0), two.message
+    assert weights(tmp_path / "c1") == weights(tmp_path / "c2") != {}
+    assert files(tmp_path / "one") == files(tmp_path / "two")
+    assert sorted(two.fitted) == [0, 1, 2]
+    log = (tmp_path / "log.txt").read_text()
+    assert log.count("Interval 3/3 fitted") == 2
+    assert "\x1b" not in log
+
+
+def test_a_chain_stays_on_the_first_device(
+    exr_shot: Callable[..., ShotFiles], render: Render, tmp_path: Path
+) -> None:
+    """A warning says which setting would allow it, and nothing else changes."""
+    shot = exr_shot(tmp_path)
+    outcome = render(*shot.arguments(tmp_path / "out", tmp_path / "cache", "--device", "cpu,cpu"))
+    assert (outcome.code, outcome.fitted) == (0, [0, 1, 2])
+    assert "fits_start=previous" in outcome.warnings
+    assert "fits_start=base or scratch" in "".join(outcome.all("warning", "remedy"))
+
+
+def test_a_stop_ends_every_process(
+    exr_shot: Callable[..., ShotFiles], zygote: Zygote, tmp_path: Path
+) -> None:
+    """SIGTERM while two fits go on: exit code 130, and neither is left running."""
+    shot = exr_shot(tmp_path)
+    slow = ("--set", "fits_start=scratch", "--set", "steps_per_interval=100000")
+    command = shot.arguments(tmp_path / "out", tmp_path / "cache", *slow, "--device", "cpu,cpu")
+    run = zygote.start(*command)
+    locks = tmp_path / "cache/locks"
+    run.until(lambda: len(children(run.pid)) == 2 and len(list(locks.glob("*.lock"))) >= 2)
+    pids = children(run.pid)
+    run.send(signal.SIGTERM)
+    assert run.outcome().code == 130
+    assert [pid for pid in pids if state(pid) not in {"", "Z"}] == []
+
+
+def stat(pid: int) -> list[str]:
+    """State, parent and more of a process as /proc tells them; empty when there is none."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return [""]
+
+
+def state(pid: int) -> str:
+    """One letter: Z for a process that has ended and was not yet asked how; empty for none."""
+    return stat(pid)[0]
+
+
+def children(pid: int) -> list[int]:
+    """The processes that a process has started and that still run."""
+    if not Path("/proc/self/stat").exists():
+        pytest.skip("needs /proc to tell a process's children")
+    there = [int(path.name) for path in Path("/proc").glob("[0-9]*")]
+    return [one for one in there if stat(one)[1:2] == [str(pid)] and state(one) != "Z"]
+
+
+def test_what_one_process_fails_with_is_the_run_s_own(
+    exr_shot: Callable[..., ShotFiles], render: Render, tmp_path: Path
+) -> None:
+    """A fit that diverges on one of two devices: its own exit code, and which device it was."""
+    shot = exr_shot(tmp_path)
+    wild = ("--set", "fits_start=scratch", "--set", "learning_rate=1e30")
+    outcome = render(
+        *shot.arguments(tmp_path / "out", tmp_path / "cache", *wild, "--device", "cpu,cpu")
+    )
+    assert (outcome.code, outcome.events[-1]["code"]) == (2, "fit")
+    assert outcome.events[-1]["message"].startswith("On cpu: The fit of timesteps")
+    assert list((tmp_path / "out").iterdir()) == []

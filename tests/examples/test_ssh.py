@@ -1,0 +1,70 @@
+"""The loop over ssh: the bits of one whole render, and an end at the first error."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from infusion_engine.farm.bundle import write_bundle
+from infusion_engine.farm.template import Terms
+from tests.farm.conftest import Shot, make_shot, shot
+
+__all__ = ["make_shot", "shot"]  # fixtures
+
+SSH = '#!/bin/sh\necho "$1" >> "{hosts}"\nexec sh -c "$2"\n'
+"""Takes the place of ssh: every host is this machine."""
+
+
+def loop(checkout: Path, folder: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
+    """Run the script; `ssh` notes the host and does it here."""
+    program = folder / "bin/ssh"
+    program.parent.mkdir(exist_ok=True)
+    program.write_text(SSH.format(hosts=folder / "hosts"))
+    program.chmod(0o755)
+    path = os.pathsep.join([str(program.parent), str(Path(sys.executable).parent), "/bin:/usr/bin"])
+    return subprocess.run(
+        ["bash", checkout / "examples/ssh/render.sh", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PATH": path, "OCIO": ""},
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_two_machines_end_with_the_bits_of_one(
+    checkout: Path, make_shot: Callable[..., Shot], tmp_path: Path
+) -> None:
+    """Both fit; more fits than there are do no harm; the frames are those of one process."""
+    shot = make_shot(tmp_path, hole=3)  # one size: two fits
+    write_bundle(shot.farm(takes=2), shot.folder / "farm", Terms(10, 300))
+    job = shot.folder / "farm/job.json"
+    run = loop(checkout, shot.folder, job, 3, "node1", "node2")
+    assert run.returncode == 0, run.stdout + run.stderr
+    hosts = (shot.folder / "hosts").read_text().split()
+    assert (hosts.count("node1"), hosts.count("node2")) == (2 + 2 + 2 + 1, 1)
+    whole = ["--output", shot.folder / "whole", "--cache", shot.folder / "own"]
+    command = [Path(sys.executable).with_name("infusion-render"), "--job", job, *whole]
+    subprocess.run(list(map(str, command)), check=True, capture_output=True)
+    found, expected = (
+        {path.name: path.read_bytes() for path in (shot.folder / name).iterdir()}
+        for name in ("out", "whole")
+    )
+    assert len(expected) == 5
+    assert found == expected
+
+
+def test_an_error_ends_the_loop_with_its_code(checkout: Path, shot: Shot) -> None:
+    """A plate that is gone: 3, and no machine is asked for anything more."""
+    write_bundle(shot.farm(), shot.folder / "farm", Terms(10, 300))
+    (shot.folder / "plate").rename(shot.folder / "moved")
+    run = loop(checkout, shot.folder, shot.folder / "farm/job.json", 3, "node1", "node2")
+    assert run.returncode == 3
+    assert "plate" in run.stderr
+    assert (shot.folder / "hosts").read_text().split() == ["node1"]

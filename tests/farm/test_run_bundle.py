@@ -1,0 +1,171 @@
+"""A bundle run for real: task after task, by one worker or two, the bits of one whole render."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from infusion_engine.farm.bundle import FarmJob, write_bundle
+from infusion_engine.farm.steps import Fits
+from infusion_engine.farm.template import Terms, parameter_values
+
+if TYPE_CHECKING:
+    from tests.farm.conftest import Shot
+
+COMMANDS = Path(sys.executable).parent
+FRAMES = range(1001, 1005)
+PATIENCE = 280.0  # seconds for anything at all: before the test itself would be ended
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """No user's cache or colours."""
+    return {**os.environ, "XDG_CACHE_HOME": str(folder / "user-cache"), "OCIO": ""}
+
+
+def begun(farm: FarmJob, bundle: Path, *arguments: str, **values: str) -> subprocess.Popen[str]:
+    """`openjd run` at work, a worker of its own."""
+    given = {**parameter_values(farm.paths), "Engine": str(COMMANDS / "infusion-render"), **values}
+    return subprocess.Popen(
+        [
+            *(str(COMMANDS / "openjd"), "run", str(bundle / "template.yaml")),
+            *(part for name, value in given.items() for part in ("-p", f"{name}={value}")),
+            *arguments,
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=environment(bundle.parent),
+    )
+
+
+def said(worker: subprocess.Popen[str]) -> str:
+    """What a worker said until it was done."""
+    text, _ = worker.communicate(timeout=PATIENCE)
+    assert worker.returncode == 0, text
+    return text
+
+
+def ran(farm: FarmJob, bundle: Path, *arguments: str, **values: str) -> str:
+    """What one worker said that did as much as `arguments` say."""
+    return said(begun(farm, bundle, *arguments, **values))
+
+
+def whole_render(bundle: Path, output: Path, cache: Path) -> None:
+    """The bundle's job in one process."""
+    subprocess.run(
+        [
+            *(COMMANDS / "infusion-render", "--job", bundle / "job.json", "--stage", "all"),
+            *("--output", output, "--cache", cache),
+        ],
+        check=True,
+        capture_output=True,
+        timeout=PATIENCE,
+        env=environment(bundle.parent),
+    )
+
+
+def frames(folder: Path) -> Mapping[str, bytes]:
+    """Every file of a result, hidden ones too."""
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def kept(cache: Path) -> set[str]:
+    """Keys of all fits and samples."""
+    return {path.parent.name for path in cache.glob("[fs]*s/*/record.json")}
+
+
+def bundled(shot: Shot) -> tuple[FarmJob, Path]:
+    """A job, and its bundle; frames are written two by two."""
+    farm = shot.farm(Fits.BASE)
+    write_bundle(farm, shot.folder / "bundle", Terms(frames=2, timeout_seconds=300))
+    return farm, shot.folder / "bundle"
+
+
+@pytest.fixture
+def bundle(make_shot: Callable[..., Shot], tmp_path: Path) -> tuple[FarmJob, Path]:
+    """Of four frames and two sizes."""
+    return bundled(make_shot(tmp_path, FRAMES))
+
+
+def test_one_worker_ends_with_the_bits_of_a_whole_render(
+    make_shot: Callable[..., Shot], tmp_path: Path
+) -> None:
+    """`submit --to openjd`'s way: the last step and all before it; progress is OpenJD's own."""
+    farm, folder = bundled(make_shot(tmp_path, FRAMES, hole=3))
+    text = ran(farm, folder, "--step", "Write", "--run-dependencies")
+    assert text.count("Running Task") == sum(step.tasks(2) for step in farm.steps) == 7
+    assert text.count("openjd_progress: 100.0") >= 4
+    assert "openjd_fail" not in text
+    assert "\x1b" not in text
+
+    whole_render(folder, tmp_path / "whole", tmp_path / "own")
+    assert len(frames(tmp_path / "out")) == len(FRAMES)
+    assert frames(tmp_path / "out") == frames(tmp_path / "whole")
+    assert kept(tmp_path / "cache") == kept(tmp_path / "own")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_two_workers_share_the_fits(bundle: tuple[FarmJob, Path], tmp_path: Path) -> None:
+    """Each does some of them, from the last to the first, one both; the bits are the same."""
+    farm, folder = bundle
+    ran(farm, folder, "--step", "Base", "--run-dependencies")
+    shares = [[3, 1], [2, 1]]
+    workers = [
+        begun(farm, folder, "--step", "Fit", "--no-run-dependencies", "--tasks", tasks)
+        for tasks in (json.dumps([{"Interval": str(n)} for n in share]) for share in shares)
+    ]
+    for share, text in zip(shares, [said(worker) for worker in workers], strict=True):
+        assert text.count("Running Task") == len(share)
+    for step in ("Sample", "Write"):
+        ran(farm, folder, "--step", step, "--no-run-dependencies")
+
+    whole_render(folder, tmp_path / "whole", tmp_path / "own")
+    assert frames(tmp_path / "out") == frames(tmp_path / "whole")
+    assert kept(tmp_path / "cache") == kept(tmp_path / "own")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_mapped_paths_are_the_ones_used(bundle: tuple[FarmJob, Path], tmp_path: Path) -> None:
+    """A worker that sees the same files elsewhere: nothing is read or written where they were."""
+    farm, folder = bundle
+    there = tmp_path / "mounted"
+    there.mkdir()
+    for name in ("plate", "matte"):
+        (tmp_path / name).rename(there / name)
+    rules = {
+        "version": "pathmapping-1.0",
+        "path_mapping_rules": [
+            {
+                "source_path_format": "POSIX",
+                "source_path": str(tmp_path / name),
+                "destination_path": str(there / name),
+            }
+            for name in ("plate", "matte", "out", "cache")
+        ],
+    }
+    mapping = ("--path-mapping-rules", json.dumps(rules))
+    ran(farm, folder, "--step", "Write", "--run-dependencies", *mapping)
+    assert len(frames(there / "out")) == len(FRAMES)
+    assert (there / "cache/fits").is_dir()
+    assert not any((tmp_path / name).exists() for name in ("plate", "matte", "out", "cache"))
+
+
+@pytest.mark.slow
+def test_a_task_that_fails_fails_the_job(bundle: tuple[FarmJob, Path], tmp_path: Path) -> None:
+    """A fit without a prepared clip says what is missing, by OpenJD's own word, and stops it."""
+    farm, folder = bundle
+    worker = begun(farm, folder, "--step", "Fit", "--no-run-dependencies")
+    text, _ = worker.communicate(timeout=PATIENCE)
+    assert worker.returncode != 0
+    assert "openjd_fail: " in text
+    assert "--stage prepare" in text
+    assert "exited with code: 5" in text
