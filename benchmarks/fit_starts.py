@@ -22,11 +22,13 @@ from benchmarks.attempt import Attempt, Contender, attempts_of_seeds
 from benchmarks.stamp import commit_here, put, stamped
 from benchmarks.trial import FRAMES, HOLE, SIDE, Trial, make_trial
 from infusion_engine.budget import batches
+from infusion_engine.diffusion.layout import halvings
 from infusion_engine.settings import PRESETS, FitsStart, Settings, at_level
 
-COARSEST = 16
-"""Widest hole of the coarsest size in pixels: a trial's is twice as wide, so there are two."""
-LEVELS = 2
+COARSEST = 20
+"""Widest hole of the coarsest size in pixels."""
+LEVELS = 1 + halvings(HOLE, COARSEST)
+"""Sizes that a trial is worked at."""
 SEEDS = (0, 1)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 import torch
@@ -23,7 +24,7 @@ from infusion_engine.media.read_frames import read_frames
 from infusion_engine.media.survey import Survey
 from infusion_engine.minutes import budgeted
 from infusion_engine.plan import Plan
-from infusion_engine.prepared import Clip, Prepared, frame_digest, keep
+from infusion_engine.prepared import Clip, Prepared, frame_digest, job_identity, keep
 from infusion_engine.progress import Report
 from infusion_engine.render import surveyed, tell_resolved, telling
 from infusion_engine.review.onlooker import Onlooker
@@ -70,6 +71,8 @@ def prepare_shot(plan: Plan, store: Store, report: Report) -> None:
         )
         if plan.job.minutes is not None:
             plan, _ = budgeted(plan, source, store, report)
+            infusion = infusion_of(plan, source, store, report)
+        note_entries(plan, clip, infusion, (job_identity(asked).key, clip.key))
         own = Prepared(plan.settings, plan.expected_seconds, found.holes, frames, clip)
         holds, outcome = keep(own, asked, store, told)
     tell_resolved(holds.decided(asked), report, Onlooker())
@@ -125,4 +128,24 @@ def infusion_of(plan: Plan, source: Source, store: Store, report: Report) -> Inf
         report=report,
         threads=plan.threads,
         memory=plan.memory,
+    )
+
+
+def note_entries(plan: Plan, clip: Clip, infusion: Infusion, keys: Iterable[str]) -> None:
+    """Note in the cache's index what the shot's entries are called: `keys`, fits and samples.
+
+    While a worker holds a lock on one of them, none of them is pruned.
+    """
+    found = dict.fromkeys(keys)
+    for take in plan.takes:
+        infusion.begin(take.seed, number=take.number, count=len(plan.takes))
+        found |= dict.fromkeys(infusion.keys)
+    infusion.begin(plan.takes[0].seed, number=1, count=len(plan.takes))
+    infusion.store.note_shot(
+        clip.digest,
+        name=str(plan.shot.plate.folder / plan.shot.plate.pattern),
+        frames=str(plan.shot.frames_read),
+        size=(clip.finest.width, clip.finest.height),
+        preset=plan.job.preset,
+        keys=found,
     )

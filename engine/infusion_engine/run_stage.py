@@ -14,7 +14,7 @@ from infusion_engine.errors import DeviceError, StorageError, UsageError
 from infusion_engine.infuse import BASE, Infusion
 from infusion_engine.kept_clip import load_levels
 from infusion_engine.plan import Plan
-from infusion_engine.prepare_stage import infusion_of, prepare_shot
+from infusion_engine.prepare_stage import infusion_of, note_entries, prepare_shot
 from infusion_engine.prepared import Clip, require
 from infusion_engine.progress import Report
 from infusion_engine.render import open_store
@@ -82,26 +82,8 @@ def _computed(work: Work, clip: Clip, do: Callable[[Infusion], None]) -> None:
                 f"one that prepared it {clip.units}: its fits would have other names.",
                 remedy="Run this stage on a machine of the kind that ran --stage prepare.",
             )
-        _note(work, clip, infusion)
+        note_entries(plan, clip, infusion, (clip.key,))
         do(infusion)
-
-
-def _note(work: Work, clip: Clip, infusion: Infusion) -> None:
-    """Note in the cache's index what the shot's entries are called."""
-    plan = work.plan
-    keys: dict[str, None] = {clip.key: None}
-    for take in plan.takes:
-        infusion.begin(take.seed, number=take.number, count=len(plan.takes))
-        keys |= dict.fromkeys(infusion.keys)
-    work.store.note_shot(
-        clip.digest,
-        name=str(plan.shot.plate.folder / plan.shot.plate.pattern),
-        frames=str(plan.shot.frames_read),
-        size=(clip.finest.width, clip.finest.height),
-        preset=plan.job.preset,
-        keys=keys,
-    )
-    infusion.begin(plan.takes[0].seed, number=1, count=len(plan.takes))
 
 
 def _fit_base(work: Work, clip: Clip) -> None:

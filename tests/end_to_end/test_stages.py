@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -211,6 +212,22 @@ def test_an_empty_matte_passes_through_in_stages(
     told = in_stages(render, shot.arguments(tmp_path / "parts", tmp_path / "shared"))
     assert outcomes(told)[1:6] == ["nothing"] * 5
     assert files(tmp_path / "parts") == files(tmp_path / "whole")
+
+
+def test_a_prepared_job_is_part_of_its_shot(
+    exr_shot: Callable[..., ShotFiles], render: Render, tmp_path: Path
+) -> None:
+    """The index names job, clip, fits and samples together, so that pruning keeps them."""
+    shot = exr_shot(tmp_path)
+    command = shot.arguments(tmp_path / "out", tmp_path / "cache", *start_of("base"))
+    assert render(*command, "--stage", "prepare").code == 0
+    (note,) = (tmp_path / "cache/shots").glob("*.json")
+    keys = set(json.loads(note.read_text())["keys"])
+    in_stages(render, command)
+    found = (tmp_path / "cache").glob("*/*/record.json")
+    entries = {path.parent.name for path in found}
+    assert len(entries) == 7  # a job, a clip, a base, three fits, and the last sample
+    assert entries <= keys
 
 
 @pytest.mark.parametrize(

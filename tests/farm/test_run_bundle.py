@@ -81,29 +81,33 @@ def kept(cache: Path) -> set[str]:
     return {path.parent.name for path in cache.glob("[fs]*s/*/record.json")}
 
 
-def bundled(shot: Shot) -> tuple[FarmJob, Path]:
-    """A job, and its bundle; frames are written two by two."""
-    farm = shot.farm(Fits.BASE)
-    write_bundle(farm, shot.folder / "bundle", Terms(frames=2, timeout_seconds=300))
-    return farm, shot.folder / "bundle"
-
-
 @pytest.fixture
 def bundle(make_shot: Callable[..., Shot], tmp_path: Path) -> tuple[FarmJob, Path]:
-    """Of four frames and two sizes."""
-    return bundled(make_shot(tmp_path, FRAMES))
+    """A job of four frames and two sizes, and its bundle; frames are written two by two."""
+    farm = make_shot(tmp_path, FRAMES).farm(Fits.BASE)
+    write_bundle(farm, tmp_path / "bundle", Terms(frames=2, timeout_seconds=300))
+    return farm, tmp_path / "bundle"
 
 
 def test_one_worker_ends_with_the_bits_of_a_whole_render(
     make_shot: Callable[..., Shot], tmp_path: Path
 ) -> None:
-    """`submit --to openjd`'s way: the last step and all before it; progress is OpenJD's own."""
-    farm, folder = bundled(make_shot(tmp_path, FRAMES, hole=3))
-    text = ran(farm, folder, "--step", "Write", "--run-dependencies")
-    assert text.count("Running Task") == sum(step.tasks(2) for step in farm.steps) == 7
-    assert text.count("openjd_progress: 100.0") >= 4
-    assert "openjd_fail" not in text
-    assert "\x1b" not in text
+    """`infusion-farm submit --to openjd` runs every task; progress is OpenJD's own."""
+    shot, folder = make_shot(tmp_path, FRAMES, hole=3), tmp_path / "bundle"
+    where = ("--bundle", folder, "--to", "openjd", "--chunk", "2")
+    run = subprocess.run(
+        [COMMANDS / "infusion-farm", "submit", "--job", shot.job_file(), *where],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE,
+        env=environment(tmp_path),
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert run.stdout.count("Running Task") == 7
+    assert run.stdout.count("openjd_progress: 100.0") >= 4
+    assert "openjd_fail" not in run.stdout
+    assert "\x1b" not in run.stdout
 
     whole_render(folder, tmp_path / "whole", tmp_path / "own")
     assert len(frames(tmp_path / "out")) == len(FRAMES)
