@@ -11,9 +11,11 @@ from infusion_engine.stage import RenderStage
 
 _MIB = 2**20
 _ENGINE_BYTES = 2 * 2**30
-"""Interpreter, torch and the frame at hand: 1.2 GiB was seen, and a CUDA context takes its own."""
+"""Interpreter, torch and the frame at hand: 0.7 GiB in all was seen in a small render
+(benchmarks/results/memory.json), and a CUDA context takes its own."""
 _SHOT_BYTES = 130
-"""Held for each pixel around the matte in each frame (docs/method.md, memory)."""
+"""Held for each pixel around the matte in each frame, as far as half of `--memory` goes: what is
+more lies on disk, but for a GPU's (docs/decisions/clips-on-disk.md)."""
 
 
 @dataclass(frozen=True)
@@ -48,10 +50,12 @@ def needs_of(plan: Plan, division: Division, stage: RenderStage) -> Needs:
     network = _mib(plan.memory) if computes else 0
     box = None if division.layout is None else division.layout.region.box
     pixels = 0 if box is None else box.width * box.height * division.frames_read
+    shot = _SHOT_BYTES * pixels
+    held = shot if gpus else min(shot, plan.memory // 2)
     return Needs(
         gpus=gpus,
         gpu_memory=network if gpus else 0,
-        memory=_mib(_ENGINE_BYTES + _SHOT_BYTES * pixels) + (0 if gpus else network),
+        memory=_mib(_ENGINE_BYTES + held) + (0 if gpus else network),
         cores=plan.job.threads,
     )
 
