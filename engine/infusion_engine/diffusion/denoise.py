@@ -111,7 +111,8 @@ def _fan_in(model: nn.Module, name: str) -> int:
 def evaluation_bytes(model: Model, settings: Settings) -> float:
     """Bytes that an evaluation takes for each voxel it looks at, beside its arguments."""
     width = 2 if settings.precision is Precision.BF16 else 4
-    return model.reach.values * settings.channels * width
+    reach = model.reach
+    return (reach.values * settings.channels + reach.besides) * width
 
 
 def precise(precision: Precision, device: torch.device) -> torch.autocast:

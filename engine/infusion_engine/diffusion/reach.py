@@ -17,3 +17,5 @@ class Reach:
     """What the network halves away inside: pieces of a clip begin at a multiple of this."""
     values: float
     """Numbers that are held at once for each voxel and feature while it computes, as measured."""
+    besides: float
+    """Numbers held besides for each voxel, however few features there are, as measured."""

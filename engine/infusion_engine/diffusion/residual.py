@@ -168,7 +168,7 @@ class ResidualDenoiser(nn.Module):
     """
 
     alpha_bars: Tensor
-    reach = Reach(frames=8, pixels=36, grid=DEEPEST, values=16.0)
+    reach = Reach(frames=8, pixels=36, grid=DEEPEST, values=12.0, besides=80.0)
     """33 pixels, and whole multiples of what is halved away."""
 
     def __init__(self, *, channels: int) -> None:

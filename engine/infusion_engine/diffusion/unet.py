@@ -63,7 +63,7 @@ class PublishedUNet(nn.Module):
 
     levels = 3
     """Inside, H and W are multiples of 2**3."""
-    reach = Reach(frames=16, pixels=56, grid=8, values=10.0)
+    reach = Reach(frames=16, pixels=56, grid=8, values=9.0, besides=60.0)
     """53 pixels, and whole multiples of what is halved away."""
 
     def __init__(self, *, channels: int = 32) -> None:
