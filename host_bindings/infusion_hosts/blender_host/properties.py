@@ -10,7 +10,7 @@ from infusion_node.panel import PANEL, resting, tooltip
 from infusion_node.wire.knobs import Kind, Knob
 
 _LARGEST_WHOLE = 2**31 - 1  # what Blender's whole numbers hold
-_FOLDERS = ("output", "cache")
+_FOLDERS = ("output", "cache", "scratch")
 
 
 def knob_class() -> type:

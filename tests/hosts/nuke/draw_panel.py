@@ -106,7 +106,9 @@ def save(path: Path, buttons: tuple[str, ...]) -> None:
 
 
 if __name__ == "__main__":
-    from infusion_hosts.nuke_host.panel import BUTTONS
     from tests.hosts.nuke import conftest  # noqa: F401 - without it there is no `nuke` to import
+
+    # isort: split
+    from infusion_hosts.nuke_host.panel import BUTTONS
 
     save(PICTURE, tuple(button.label for button in BUTTONS))
