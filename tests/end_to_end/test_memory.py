@@ -63,6 +63,7 @@ def test_memory_does_not_grow_with_the_frames(tmp_path: Path, *, shown: bool) ->
     for frames in (FEW, MANY):
         settings = (
             *("intervals=1", "steps_per_interval=1", "sampling_steps=1", "channels=8"),
+            "settling_rounds=1",
             "context_pixels=16",  # the region is held for all frames
         )
         run = subprocess.run(

@@ -140,7 +140,9 @@ def test_a_fit_that_is_killed_while_it_is_saved(
     workers.check(reference, files)
 
 
-@pytest.mark.parametrize("locks", ["locks that hold", "no locks"])
+@pytest.mark.parametrize(
+    "locks", [pytest.param("locks that hold", marks=pytest.mark.slow), "no locks"]
+)
 def test_the_same_tasks_by_two_workers_at_once(
     locks: str, reference: Reference, workers: Farm, files: ReadFiles
 ) -> None:

@@ -72,7 +72,7 @@ def weights(cache: Path) -> dict[str, bytes]:
     return found
 
 
-@pytest.mark.parametrize("start", ["base", "scratch"])
+@pytest.mark.parametrize("start", [pytest.param("base", marks=pytest.mark.slow), "scratch"])
 def test_fits_may_be_made_in_any_order(
     start: str,
     exr_shot: Callable[..., ShotFiles],

@@ -89,6 +89,7 @@ def bundle(make_shot: Callable[..., Shot], tmp_path: Path) -> tuple[FarmJob, Pat
     return farm, tmp_path / "bundle"
 
 
+@pytest.mark.slow
 def test_one_worker_ends_with_the_bits_of_a_whole_render(
     make_shot: Callable[..., Shot], tmp_path: Path
 ) -> None:

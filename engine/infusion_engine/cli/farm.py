@@ -184,8 +184,8 @@ def opencue(
 
     with one_line():
         check_new(folder)
-        check_program(Scheduler.OPENCUE)
         farm, terms = made_ready(job_file, **given)
+        check_program(Scheduler.OPENCUE)
         write_spec(farm, folder, terms, Show(show, shot))
         _tell(farm, terms)
         click.echo(f"Wrote {folder}")
