@@ -16,8 +16,8 @@ _SAMPLED_BYTES = 100
 """Held for each voxel that is sampled, while it is: scene, sample and prediction."""
 _LAYOUT_BYTES = 36
 """Held besides for each further layout: its sample before and after, and its prediction."""
-_WORKING_BYTES = 1 << 29
-"""Held at most of clips on disk: the pieces that are being worked on."""
+_WORKING_BYTES = 1 << 30
+"""Held of clips on disk: pages of what is being worked on, and what the C library keeps of it."""
 
 
 def shelf_for(plan: Plan, parts: Sequence[Box], device: torch.device) -> Shelf:
