@@ -143,7 +143,8 @@ def _sample(work: Work, clip: Clip, take: Take) -> None:
     """One take's sample, from fits that are all there."""
     _, chain = work.names(clip, take.seed)
     detail = f"take {take.number}/{len(work.plan.takes)}"
-    if work.store.load(Kind.SAMPLE, chain[-1].sample.key) is not None:
+    room = shelf_for(work.plan, clip.parts, torch.device("cpu"))  # it may be larger than memory
+    if work.store.load(Kind.SAMPLE, chain[-1].sample.key, room=room) is not None:
         work.tell(RenderStage.SAMPLE, "hit", detail)
         return
     missing = [i + 1 for i, s in enumerate(chain) if work.store.load(Kind.FIT, s.fit.key) is None]

@@ -73,9 +73,8 @@ def sampling_hint(
     def squares_of(frames: slice) -> tuple[Tensor, Tensor]:
         """Squared deviation from memory, as it is known."""
         own = x_0[None, :, frames]
-        deviation = own - memory.mean if coarse is None else own - coarse[None, :, frames]
-        deviation = deviation if coarse is None else deviation - memory.mean
-        found = _squares(deviation, hole[None, :, frames], memory)
+        detail = own if coarse is None else own - coarse[None, :, frames]
+        found = _squares(detail - memory.mean, hole[None, :, frames], memory)
         return weighed(*found, memory.variance, memory.known)
 
     def known_of(frames: slice) -> tuple[Tensor, Tensor]:
@@ -92,9 +91,7 @@ def sampling_hint(
     else:
         guess, mean = (shelf.zeros(*size, device=device) for _ in range(2))
         for frames in shelf.pieces(guess):
-            below = coarse[None, :, frames]
-            guess[:, :, frames] = below + memory.weight * memory.mean
-            mean[:, :, frames] = below + memory.mean
+            guess[:, :, frames], mean[:, :, frames] = _recalled(coarse[None, :, frames], memory)
     return Hint(guess=guess, memory=mean, weight=memory.weight, energy=energy)
 
 
@@ -123,12 +120,18 @@ def detail_hint(x: Tensor, coarse: Tensor, missing: Tensor, memory: Memory) -> H
         missing: (B, 1, T, H, W), 1 = missing.
         memory: of x - coarse, over all frames.
     """
+    guess, mean = _recalled(coarse, memory)
     return Hint(
-        guess=coarse + memory.weight * memory.mean,
-        memory=coarse + memory.mean,
+        guess=guess,
+        memory=mean,
         weight=memory.weight,
         energy=_energy(x - coarse - memory.mean, missing, memory),
     )
+
+
+def _recalled(coarse: Tensor, memory: Memory) -> tuple[Tensor, Tensor]:
+    """(guess, what the pixel looks like on average) of a finer level, each like `coarse`."""
+    return coarse + memory.weight * memory.mean, coarse + memory.mean
 
 
 def _energy(deviation: Tensor, missing: Tensor, memory: Memory) -> Tensor:

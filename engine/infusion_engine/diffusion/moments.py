@@ -18,12 +18,11 @@ def mean_known(x: Tensor, hole: Tensor, shelf: Shelf) -> Tensor | None:
         hole: (1, T, H, W), 1 = missing.
         shelf: where both lie.
     """
-    parts = [seen.mean(1) for seen in _known(x, hole, shelf) if seen.numel()]
+    parts = [(seen.shape[1], seen.mean(1)) for seen in _known(x, hole, shelf) if seen.numel()]
     if len(parts) <= 1:
-        return parts[0] if parts else None
-    counts = torch.tensor([seen.shape[1] for seen in _known(x, hole, shelf) if seen.numel()])
-    shares = (counts.double() / counts.sum()).to(x.device)
-    return (torch.stack(parts, 1).double() @ shares).to(x.dtype)
+        return parts[0][1] if parts else None
+    total = sum(count for count, _ in parts)
+    return torch.stack([mean.double() * (n / total) for n, mean in parts]).sum(0).to(x.dtype)
 
 
 def moments_known(x: Tensor, hole: Tensor, shelf: Shelf) -> tuple[Tensor, Tensor] | None:
