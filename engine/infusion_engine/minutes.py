@@ -10,11 +10,12 @@ from infusion_engine.budget import allocated
 from infusion_engine.cache.entry import Kind
 from infusion_engine.cache.key import BudgetIdentity
 from infusion_engine.cache.store import Store
-from infusion_engine.infuse import Infusion, Source
 from infusion_engine.job_schema import DECIDED_BY_MINUTES
 from infusion_engine.plan import Plan
+from infusion_engine.planned import infusion_of
 from infusion_engine.progress import Report
 from infusion_engine.settings import FitsStart, Settings, described
+from infusion_engine.source import Source
 from infusion_engine.speed import measured
 
 _SLACK = 0.95
@@ -88,17 +89,7 @@ def _measured(
 ) -> Plan:
     """The plan with numbers from this device's speed, which are kept from now on."""
     before = report.seconds - report.waited
-    trial = Infusion(
-        source,
-        plan.settings,
-        seed=plan.job.seed,
-        take=0,
-        store=store,
-        report=report,
-        threads=plan.threads,
-        memory=plan.memory,
-    )
-    speeds = measured(trial)
+    speeds = measured(infusion_of(plan, source, store, report))
     # Writing the frames takes about as long as looking at them and reading them did.
     around = report.seconds - report.waited + before
     budget = allocated(

@@ -5,30 +5,28 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+import numpy as np
 import torch
 
 from infusion_engine.arithmetic import chosen
 from infusion_engine.cache.entry import Kind
-from infusion_engine.cache.key import ClipDigest
 from infusion_engine.cache.store import Store
 from infusion_engine.chain import stages
 from infusion_engine.device import choose_device, device_errors
 from infusion_engine.devices import first
-from infusion_engine.diffusion.halving import Halving
-from infusion_engine.diffusion.layout import lay_out
+from infusion_engine.encode import encode_shot
 from infusion_engine.infuse import Infusion
 from infusion_engine.kept_clip import tensors_of
 from infusion_engine.machine import made_with
 from infusion_engine.media.encoding import Encoding
-from infusion_engine.media.read_frames import read_frames
 from infusion_engine.media.survey import Survey
 from infusion_engine.minutes import budgeted
 from infusion_engine.plan import Plan
+from infusion_engine.planned import infusion_of
 from infusion_engine.prepared import Clip, Prepared, frame_digest, job_identity, keep
 from infusion_engine.progress import Report
 from infusion_engine.render import surveyed, tell_resolved, telling
 from infusion_engine.review.onlooker import Onlooker
-from infusion_engine.shelving import shelf_for
 from infusion_engine.source import Source
 from infusion_engine.stage import RenderStage
 from infusion_engine.take import FIRST_TAKE
@@ -86,49 +84,24 @@ def _read(
     plan: Plan, found: Survey, encoding: Encoding, report: Report, device: torch.device
 ) -> tuple[Clip, dict[int, str], Source]:
     """(what the clip is, digest of each frame, its levels on the device)."""
-    layout = lay_out(found.hole, found.hole_pixels, plan.shot.canvas, plan.settings)
-    digest, frames = ClipDigest(), list[str]()
-    shelf = shelf_for(plan, layout.parts, device)
-    halving = Halving(len(plan.shot.frames_read), layout.parts, shelf)
+    frames = list[str]()
 
-    def on_bits(*bits: object) -> None:
-        digest.add_frame(*bits)  # type: ignore[arg-type]
-        frames.append(frame_digest(*bits))  # type: ignore[arg-type]
+    def on_bits(pixels: np.ndarray, known: np.ndarray, matte: np.ndarray) -> None:
+        frames.append(frame_digest(pixels, known, matte))
 
-    read_frames(
-        plan.shot,
-        layout.region,
-        encoding,
-        on_bits=on_bits,
-        on_clip=halving.add,
-        on_frame=telling(report, "reading"),
-    )
-    levels = halving.levels(device)
+    on_frame = telling(report, "reading")
+    shot = encode_shot(plan, found, encoding, device, on_frame=on_frame, on_bits=on_bits)
+    source = shot.source
     clip = Clip(
-        digest=digest.hexdigest(),
+        digest=source.clip,
         encoding=encoding,
-        read=layout.region,
-        finest=layout.finest,
-        parts=tuple(level.part for level in levels),
+        read=shot.layout.region,
+        finest=shot.layout.finest,
+        parts=tuple(level.part for level in source.levels),
         tops=(),
         units=(),
     )
-    source = Source(levels=levels, clip=clip.digest, encoding=encoding.described())
     return clip, dict(zip(plan.shot.frames_read, frames, strict=True)), source
-
-
-def infusion_of(plan: Plan, source: Source, store: Store, report: Report) -> Infusion:
-    """A run of the chain over a shot, for the job's first seed."""
-    return Infusion(
-        source,
-        plan.settings,
-        seed=plan.job.seed,
-        take=FIRST_TAKE,
-        store=store,
-        report=report,
-        threads=plan.threads,
-        memory=plan.memory,
-    )
 
 
 def note_entries(plan: Plan, clip: Clip, infusion: Infusion, keys: Iterable[str]) -> None:

@@ -13,30 +13,26 @@ import torch
 
 from infusion_engine import devices
 from infusion_engine.arithmetic import chosen
-from infusion_engine.cache.key import ClipDigest
 from infusion_engine.cache.store import Store
 from infusion_engine.device import choose_device, device_errors
-from infusion_engine.diffusion.halving import Halving
-from infusion_engine.diffusion.layout import lay_out
 from infusion_engine.diffusion.shelf import Shelf
-from infusion_engine.infuse import Infusion, Source
+from infusion_engine.encode import encode_shot
 from infusion_engine.machine import made_with
 from infusion_engine.media.encoding import Encoding
 from infusion_engine.media.frame_range import FrameRange
 from infusion_engine.media.layer import Fill, write_frame
-from infusion_engine.media.read_frames import read_frames
 from infusion_engine.media.region import Region
 from infusion_engine.media.shot import holds_layer
 from infusion_engine.media.survey import Survey, survey
 from infusion_engine.minutes import budgeted
 from infusion_engine.plan import Plan
+from infusion_engine.planned import infusion_of
 from infusion_engine.progress import Report
 from infusion_engine.review.html_report import HtmlReport
 from infusion_engine.review.interval_done import IntervalDone
 from infusion_engine.review.onlooker import Onlooker
 from infusion_engine.sheet import write_sheet
-from infusion_engine.shelving import shelf_for
-from infusion_engine.take import FIRST_TAKE, Take, by_files
+from infusion_engine.take import Take, by_files
 from infusion_engine.turn import turn
 from infusion_node.wire.events import Resolved
 
@@ -184,20 +180,9 @@ def _fill_on(
         plan = replace(plan, settings=settings)
         tell_resolved(plan, report, onlooker)
     onlooker.machine(made_with(device, plan.threads))
-    layout = lay_out(found.hole, found.hole_pixels, plan.shot.canvas, plan.settings)
-    region = layout.finest
     onlooker.phase("reading")
-    digest = ClipDigest()
-    shelf = shelf_for(plan, layout.parts, device)
-    halving = Halving(len(plan.shot.frames_read), layout.parts, shelf)
-    read_frames(
-        plan.shot,
-        layout.region,
-        encoding,
-        on_bits=digest.add_frame,
-        on_clip=halving.add,
-        on_frame=telling(report, "reading"),
-    )
+    shot = encode_shot(plan, found, encoding, device, on_frame=telling(report, "reading"))
+    source, region = shot.source, shot.layout.finest
 
     def on_interval(done: IntervalDone) -> None:
         def fill_of(frame: int) -> Fill:
@@ -208,27 +193,13 @@ def _fill_on(
 
     onlooker.phase("inpainting")
     with open_store(plan, report) as store, device_errors(device):
-        source = Source(
-            levels=halving.levels(device),
-            clip=digest.hexdigest(),
-            encoding=encoding.described(),
-        )
         keys: dict[str, None] = {}
         if plan.job.minutes is not None:
             plan, key = budgeted(plan, source, store, report)
             keys[key] = None
             tell_resolved(plan, report, onlooker)
-        infusion = Infusion(
-            source,
-            plan.settings,
-            seed=plan.job.seed,
-            take=FIRST_TAKE,
-            store=store,
-            report=report,
-            threads=plan.threads,
-            memory=plan.memory,
-            on_interval=None if plan.report is None else on_interval,
-        )
+        on_done = None if plan.report is None else on_interval
+        infusion = infusion_of(plan, source, store, report, on_interval=on_done)
         count = len(plan.takes)
         for take in plan.takes:
             infusion.begin(take.seed, number=take.number, count=count)
@@ -244,7 +215,7 @@ def _fill_on(
         filled = []
         for take in plan.takes:
             infusion.begin(take.seed, number=take.number, count=count)
-            filled.append(Filled(infusion.run(), region, encoding, shelf))
+            filled.append(Filled(infusion.run(), region, encoding, infusion.shelf))
         return tuple(filled)
 
 

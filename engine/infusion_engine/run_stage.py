@@ -14,7 +14,8 @@ from infusion_engine.errors import DeviceError, StorageError, UsageError
 from infusion_engine.infuse import BASE, Infusion
 from infusion_engine.kept_clip import load_levels
 from infusion_engine.plan import Plan
-from infusion_engine.prepare_stage import infusion_of, note_entries, prepare_shot
+from infusion_engine.planned import infusion_of
+from infusion_engine.prepare_stage import note_entries, prepare_shot
 from infusion_engine.prepared import Clip, require
 from infusion_engine.progress import Report
 from infusion_engine.render import open_store

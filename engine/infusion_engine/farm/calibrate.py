@@ -13,19 +13,16 @@ import torch
 
 from infusion_engine.arithmetic import chosen
 from infusion_engine.budget import batches, evaluations
-from infusion_engine.cache.key import ClipDigest
 from infusion_engine.cache.store import Store
 from infusion_engine.device import choose_device, device_errors
-from infusion_engine.diffusion.halving import Halving
-from infusion_engine.diffusion.layout import lay_out
+from infusion_engine.encode import encode_shot
 from infusion_engine.farm.division import Division
 from infusion_engine.farm.rates import Rates, network_name
 from infusion_engine.farm.work import Work
-from infusion_engine.infuse import Infusion
 from infusion_engine.machine import made_with
-from infusion_engine.media.read_frames import read_frames
 from infusion_engine.media.survey import survey
 from infusion_engine.plan import Plan
+from infusion_engine.planned import infusion_of
 from infusion_engine.progress import Report
 from infusion_engine.settings import FitsStart, Settings, at_level
 from infusion_engine.source import Source
@@ -57,17 +54,8 @@ def calibrated(plan: Plan, division: Division, work: Work, report: Report) -> Ra
     source = encoded(plan, device, report)
     frame_seconds = (time.monotonic() - started) / division.frames_read
     with tempfile.TemporaryDirectory(prefix="infusion-") as scratch, device_errors(device):
-        infusion = Infusion(
-            source,
-            plan.settings,
-            seed=plan.job.seed,
-            take=0,
-            store=Store(Path(scratch), on_damage=report.warn),
-            report=report,
-            threads=plan.threads,
-            memory=plan.memory,
-        )
-        speeds = measured(infusion)
+        store = Store(Path(scratch), on_damage=report.warn)
+        speeds = measured(infusion_of(plan, source, store, report))
     # Levels that were left out, because too little is known there, are as quick as the coarsest.
     speeds = (speeds[0],) * (len(division.intervals) - len(speeds)) + speeds
     fitting = sum(
@@ -100,18 +88,7 @@ def encoded(plan: Plan, device: torch.device, report: Report) -> Source:
     def on_frame(done: int, total: int) -> None:
         report.progress("reading", done, total)
 
-    shot = plan.shot
-    found = survey(shot, mode=plan.write, on_frame=on_frame, space=plan.input_space)
+    found = survey(plan.shot, mode=plan.write, on_frame=on_frame, space=plan.input_space)
     if found.encoding is None:
         raise ValueError("there is nothing to fill")
-    layout = lay_out(found.hole, found.hole_pixels, shot.canvas, plan.settings)
-    digest, halving = ClipDigest(), Halving(len(shot.frames_read), layout.parts)
-    read_frames(
-        shot,
-        layout.region,
-        found.encoding,
-        on_bits=digest.add_frame,
-        on_clip=halving.add,
-        on_frame=on_frame,
-    )
-    return Source(halving.levels(device), digest.hexdigest(), found.encoding.described())
+    return encode_shot(plan, found, found.encoding, device, on_frame=on_frame).source
