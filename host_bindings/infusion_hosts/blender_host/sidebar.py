@@ -27,7 +27,10 @@ CATEGORY = "Infusion"
 PREVIEW_LINES = 8.0
 """Height of the preview in lines of text."""
 _ICONS = {State.DONE: "CHECKMARK", State.FAILED: "ERROR", State.CANCELLED: "CANCEL"}
-_LETTER_PIXELS = 7  # about the width of one in Blender's own font at its usual size
+_LETTER_PIXELS = 6.5  # about the width of one in Blender's own font at its usual size
+_BESIDE_PIXELS = 50  # of the sidebar's width: its tabs, and the margins of panel and box
+_ICON_LETTERS = 5  # as wide as an icon
+_FEWEST_LETTERS = 16
 
 
 class StatusPanel(bpy.types.Panel):
@@ -61,14 +64,15 @@ class StatusPanel(bpy.types.Panel):
             row.operator(InpaintOperator.bl_idname, icon="PLAY").node = node.name
             row.operator(NewTakeOperator.bl_idname, icon="ADD").node = node.name
         width = context.region.width if context.region is not None else 260
-        letter = _LETTER_PIXELS * (context.preferences.system.ui_scale or 1.0)  # 0: no window
-        draw_status(layout, status, int(width / letter))
+        scale = context.preferences.system.ui_scale or 1.0  # 0: no window
+        draw_status(layout, status, int((width / scale - _BESIDE_PIXELS) / _LETTER_PIXELS))
         result = kept_result(group)
         if result is not None and (len(result.layers) > 1 or group.infusion.knobs.takes > 1):
             layout.prop(group.infusion, "shown_take")
         row = layout.row(align=True)
-        row.operator(OpenReportOperator.bl_idname, icon="URL")
-        row.operator(RevealFilesOperator.bl_idname, icon="FILE_FOLDER")
+        # Their whole names are wider than half a sidebar.
+        row.operator(OpenReportOperator.bl_idname, text="Report", icon="URL")
+        row.operator(RevealFilesOperator.bl_idname, text="Files", icon="FILE_FOLDER")
         layout.operator(DoctorOperator.bl_idname, icon="HEART")
 
 
@@ -76,7 +80,9 @@ def draw_status(layout: Any, status: Status, letters: int) -> None:
     """The bar, the sentence, the remedy, the picture and the warnings; lines have `letters`."""
     box = layout.box().column(align=True)
     if status.state.is_working and status.fraction is not None:
-        left = "" if status.eta_seconds is None else f", {spoken(status.eta_seconds)} left"
+        left = ""
+        if status.eta_seconds is not None and "left" not in status.line:
+            left = f", {spoken(status.eta_seconds)} left"
         box.progress(factor=status.fraction, text=f"{100 * status.fraction:.0f} %{left}")
     draw_text(box, status.line, letters, _ICONS.get(status.state, "NONE"))
     if status.remedy:
@@ -90,7 +96,9 @@ def draw_status(layout: Any, status: Status, letters: int) -> None:
 
 def draw_text(layout: Any, text: str, letters: int, icon: str = "NONE") -> None:
     """A sentence in as many labels as it takes: labels do not wrap."""
-    for number, line in enumerate(textwrap.wrap(text, max(20, letters))):
+    room = letters if icon == "NONE" else letters - _ICON_LETTERS
+    lines = textwrap.wrap(text, max(_FEWEST_LETTERS, room), break_on_hyphens=False)
+    for number, line in enumerate(lines):
         layout.label(text=line, icon=icon if number == 0 else "NONE")
 
 
