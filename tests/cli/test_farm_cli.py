@@ -30,6 +30,14 @@ sys.exit({code})
 """Takes the place of AWS's own command, which needs an account."""
 
 
+OPENJD = """#!{python}
+import json, sys
+open({log!r}, "w").write(json.dumps(sys.argv[1:]))
+sys.exit({code})
+"""
+"""Takes the place of OpenJD's own command: what is asked of it is what counts here."""
+
+
 def here(*arguments: object) -> Result:
     """Run the command in this process."""
     return CliRunner().invoke(farm.main, [*map(str, arguments)])
@@ -47,20 +55,29 @@ def infusion_farm(*arguments: object, **variables: str) -> subprocess.CompletedP
     )
 
 
-@pytest.fixture
-def deadline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], Path]:
-    """Puts a `deadline` on PATH that ends with a code; what it was given is in the file."""
+PutProgram = Callable[[str, str, int], Path]
 
-    def put(code: int) -> Path:
-        log = tmp_path / "deadline.json"
-        program = tmp_path / "bin/deadline"
+
+@pytest.fixture
+def put_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PutProgram:
+    """Puts a scheduler's command on PATH that ends with a code; its arguments are in the file."""
+
+    def put(name: str, text: str, code: int) -> Path:
+        log = tmp_path / f"{name}.json"
+        program = tmp_path / "bin" / name
         program.parent.mkdir(exist_ok=True)
-        program.write_text(DEADLINE.format(python=sys.executable, log=str(log), code=code))
+        program.write_text(text.format(python=sys.executable, log=str(log), code=code))
         program.chmod(0o755)
         monkeypatch.setenv("PATH", str(program.parent))
         return log
 
     return put
+
+
+@pytest.fixture
+def deadline(put_program: PutProgram) -> Callable[[int], Path]:
+    """Puts a `deadline` on PATH that ends with a code; what it was given is in the file."""
+    return lambda code: put_program("deadline", DEADLINE, code)
 
 
 def test_what_was_decided_is_told(shot: Shot) -> None:
@@ -259,6 +276,20 @@ def test_deadline_cloud_refuses_the_bundle(shot: Shot, deadline: Callable[[int],
             "Error: Deadline Cloud did not take the job (code 7): please log in"
         )
         assert not (shot.folder / "b").exists()
+
+
+@pytest.mark.parametrize("named", ["/opt/other/infusion-render", "infusion-render", None])
+def test_openjd_starts_the_engine_that_was_named(
+    shot: Shot, named: str | None, put_program: PutProgram
+) -> None:
+    """One that was named is taken as it is; otherwise it is this environment's own."""
+    log = put_program("openjd", OPENJD, 0)
+    more = () if named is None else ("--engine", named)
+    run = here("submit", "--job", shot.job_file(), "--to", "openjd", *more)
+    assert run.exit_code == 0, run.stderr
+    own = str(Path(sys.executable).with_name("infusion-render"))
+    expected = own if named in (None, "infusion-render") else named
+    assert f"Engine={expected}" in json.loads(log.read_text())
 
 
 def test_opencue_does_not_answer(shot: Shot) -> None:

@@ -154,7 +154,7 @@ def submit(
         write_bundle(farm, folder, terms)
         with _removed_if_refused(folder):
             if scheduler is Scheduler.OPENJD:
-                run_bundle(farm, folder, further)
+                run_bundle(farm, folder, terms, further)
             else:
                 click.echo(submit_bundle(folder, further), nl=False)
 

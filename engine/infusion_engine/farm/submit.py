@@ -12,7 +12,7 @@ from pathlib import Path
 from infusion_engine.errors import UsageError
 from infusion_engine.farm.bundle import TEMPLATE_FILE, FarmJob
 from infusion_engine.farm.cue import check_pyoutline
-from infusion_engine.farm.template import ENGINE, parameter_values
+from infusion_engine.farm.template import ENGINE, Terms, parameter_values
 
 
 class Scheduler(str, Enum):
@@ -53,21 +53,19 @@ def submit_bundle(bundle: Path, further: Sequence[str] = ()) -> str:
     return done.stdout
 
 
-def run_bundle(farm: FarmJob, bundle: Path, further: Sequence[str] = ()) -> None:
+def run_bundle(farm: FarmJob, bundle: Path, terms: Terms, further: Sequence[str] = ()) -> None:
     """Run a bundle on this machine, one task after the other; `openjd run` tells how it goes.
 
     Args:
         farm: what the bundle was made of.
         bundle: its folder.
+        terms: how tasks are run; an engine that was named is the one that runs them.
         further: arguments for the command.
 
     Raises:
         UsageError: the command cannot be found, or a task failed.
     """
-    values = parameter_values(farm.paths)
-    engine = Path(sys.executable).with_name(ENGINE)
-    if engine.is_file():  # this very environment's
-        values["Engine"] = str(engine)
+    values = {**parameter_values(farm.paths), "Engine": _engine(terms)}
     command = [
         *(program("openjd"), "run", str(bundle / TEMPLATE_FILE)),
         *("--step", farm.steps[-1].name, "--run-dependencies"),
@@ -88,13 +86,25 @@ def program(name: str) -> str:
     Raises:
         UsageError: it is in neither.
     """
-    found = shutil.which(name) or shutil.which(name, path=str(Path(sys.executable).parent))
+    found = shutil.which(name) or _beside(name)
     if found is None:
         raise UsageError(
             f"There is no command '{name}' on PATH or beside infusion-farm.",
             remedy=f"Install it ({_WHERE_FROM[name]}) or name another farm with --to.",
         )
     return found
+
+
+def _engine(terms: Terms) -> str:
+    """The engine that this machine's tasks start: what was named, else this very environment's."""
+    if terms.engine != ENGINE:
+        return terms.engine
+    return _beside(ENGINE) or shutil.which(ENGINE) or ENGINE
+
+
+def _beside(name: str) -> str | None:
+    """The path of a command of this command's own environment, whatever its ending."""
+    return shutil.which(name, path=str(Path(sys.executable).parent))
 
 
 def check_program(scheduler: Scheduler) -> None:
