@@ -147,9 +147,10 @@ def submit(
         if scheduler is Scheduler.OPENCUE:
             if further:
                 raise UsageError("OpenCue has no command that would take ARGUMENTS.")
-            write_spec(farm, folder, terms, Show(show, shot))
+            named = Show(show, shot)
+            write_spec(farm, folder, terms, named)
             with _removed_if_refused(folder):
-                click.echo(f"Submitted {launch(farm, folder, terms, Show(show, shot))}")
+                click.echo(f"Submitted {launch(farm, folder, terms, named)}")
             return
         write_bundle(farm, folder, terms)
         with _removed_if_refused(folder):
