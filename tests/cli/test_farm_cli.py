@@ -266,16 +266,66 @@ def test_deadline_cloud_takes_the_bundle(shot: Shot, deadline: Callable[[int], P
 
 
 def test_deadline_cloud_refuses_the_bundle(shot: Shot, deadline: Callable[[int], Path]) -> None:
-    """The last line on stderr says why, as a panel shows it; nothing is in the way of a retry."""
+    """The last line on stderr says why, as a panel shows it, and that the bundle stays.
+
+    A command that fails may have handed it on before, and its tasks read it; so another try has a
+    folder of its own, where none was named.
+    """
     deadline(7)
     job = shot.job_file()
-    for _ in range(2):
-        run = here("submit", "--job", job, "--to", "deadline-cloud", "--bundle", shot.folder / "b")
+    for name in ("job-farm", "job-farm-2", "job-farm-3"):
+        run = here("submit", "--job", job, "--to", "deadline-cloud")
         assert run.exit_code == 2
         assert run.stderr.splitlines()[-1] == (
-            "Error: Deadline Cloud did not take the job (code 7): please log in"
+            "Error: Deadline Cloud did not take the job (code 7): please log in. "
+            f"'{shot.folder / name}' was left, since tasks may read it; another try needs another "
+            "folder."
         )
-        assert not (shot.folder / "b").exists()
+        assert (shot.folder / name / "job.json").is_file()
+    named = ("--bundle", shot.folder / "job-farm")
+    again = here("submit", "--job", job, "--to", "deadline-cloud", *named)
+    assert "is there already and is not empty" in again.stderr
+    deadline(0)
+    assert here("submit", "--job", job, "--to", "deadline-cloud").exit_code == 0
+    assert (shot.folder / "job-farm-4/job.json").is_file()
+
+
+def test_a_submission_that_is_stopped(shot: Shot, put_program: PutProgram) -> None:
+    """Ctrl-C while the scheduler's command is at work: code 130, and the bundle stays, too."""
+    stopping = """#!{python}
+import os, signal, time
+open({log!r}, "w").write(str(os.getpid()))
+os.kill(os.getppid(), signal.SIGINT)
+time.sleep(100 + {code})
+"""
+    log = put_program("deadline", stopping, 0)
+    run = infusion_farm("submit", "--job", shot.job_file(), "--to", "deadline-cloud")
+    assert run.returncode == 130
+    assert f"'{shot.folder / 'job-farm'}' was left" in run.stderr.splitlines()[-1]
+    assert (shot.folder / "job-farm/job.json").is_file()
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(log.read_text()), 0)
+
+
+def test_a_command_that_cannot_be_started(shot: Shot, put_program: PutProgram) -> None:
+    """Nobody was handed anything: one line, and no folder is left."""
+    put_program("deadline", "#!/no/such/{python}{log}{code}\n", 0)
+    run = here("submit", "--job", shot.job_file(), "--to", "deadline-cloud")
+    assert run.exit_code == 2
+    (line,) = run.stderr.splitlines()
+    assert "cannot be started" in line
+    assert "was left" not in line
+    assert not (shot.folder / "job-farm").exists()
+
+
+def test_openjd_fails(shot: Shot, put_program: PutProgram) -> None:
+    """Its code is told, and the bundle stays."""
+    put_program("openjd", OPENJD, 3)
+    run = here("submit", "--job", shot.job_file(), "--to", "openjd")
+    assert run.exit_code == 2
+    assert "'openjd run' ended with code 3" in run.stderr
+    assert f"'{shot.folder / 'job-farm'}' was left" in run.stderr
+    assert (shot.folder / "job-farm/job.json").is_file()
 
 
 @pytest.mark.parametrize("named", ["/opt/other/infusion-render", "infusion-render", None])

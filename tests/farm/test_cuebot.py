@@ -100,3 +100,8 @@ def test_what_cuebot_says_is_told(shot: Shot, cuebot: Cuebot) -> None:
     assert "no show play" in line
     assert "--show" in line
     assert "CUEBOT_HOSTS" not in line
+    assert f"'{shot.folder / 'job-farm'}' was left" in line
+    assert (shot.folder / "job-farm/spec.xml").is_file()
+    again = submitted(shot, cuebot)
+    assert again.returncode == 0, again.stderr
+    assert (shot.folder / "job-farm-2/spec.xml").is_file()

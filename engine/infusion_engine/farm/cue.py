@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from infusion_engine.errors import UsageError
-from infusion_engine.farm.bundle import FarmJob, write_folder
+from infusion_engine.farm.bundle import FarmJob, handed_over, removed_unread, write_folder
 from infusion_engine.farm.needs import Needs, needs_of
 from infusion_engine.farm.steps import Counted, Step
 from infusion_engine.farm.template import JOB_FILE, Terms
@@ -52,12 +52,14 @@ def launch(farm: FarmJob, folder: Path, terms: Terms, where: Show) -> str:
     """Send the job of a folder that `write_spec` wrote to Cuebot; its name there.
 
     Raises:
-        UsageError: Cuebot cannot be reached, or refuses it.
+        UsageError: Cuebot cannot be reached, and the folder is gone; or it refuses the job.
+        Cancelled: somebody asked to stop.
     """
     with _launcher(farm, folder, terms, where) as launcher:
-        with _refusals("Name a Cuebot that answers, in CUEBOT_HOSTS."):
+        with removed_unread(folder), _refusals("Name a Cuebot that answers, in CUEBOT_HOSTS."):
             _reach_cuebot(launcher)
-        with _refusals("If it knows no such show or shot, name others with --show and --shot."):
+        unknown = "If it knows no such show or shot, name others with --show and --shot."
+        with handed_over(folder), _refusals(unknown):
             (job,) = launcher.launch(use_pycuerun=False)
         return str(job.data.name)
 

@@ -10,7 +10,7 @@ from enum import Enum
 from pathlib import Path
 
 from infusion_engine.errors import UsageError
-from infusion_engine.farm.bundle import TEMPLATE_FILE, FarmJob
+from infusion_engine.farm.bundle import TEMPLATE_FILE, FarmJob, handed_over, removed_unread
 from infusion_engine.farm.cue import check_pyoutline
 from infusion_engine.farm.template import ENGINE, Terms, parameter_values
 
@@ -40,17 +40,19 @@ def submit_bundle(bundle: Path, further: Sequence[str] = ()) -> str:
         further: arguments for the command.
 
     Raises:
-        UsageError: the command cannot be found, or refuses; what it said last is told.
+        UsageError: the command cannot be started, or refuses; what it said last is told.
+        Cancelled: somebody asked to stop.
     """
-    command = [program("deadline"), "bundle", "submit", "--yes", str(bundle), *further]
-    done = subprocess.run(
-        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
-    )
-    if done.returncode != 0:
-        said = (done.stderr or done.stdout).strip().splitlines()
-        last = said[-1].strip() if said else "it said nothing"
-        raise UsageError(f"Deadline Cloud did not take the job (code {done.returncode}): {last}")
-    return done.stdout
+    process = _started("deadline", ["bundle", "submit", "--yes", str(bundle), *further], bundle)
+    with handed_over(bundle):
+        told, errors = _heard(process)
+        if process.returncode != 0:
+            said = (errors or told).strip().splitlines()
+            last = said[-1].strip().rstrip(".") if said else "it said nothing"
+            raise UsageError(
+                f"Deadline Cloud did not take the job (code {process.returncode}): {last}."
+            )
+    return told
 
 
 def run_bundle(farm: FarmJob, bundle: Path, terms: Terms, further: Sequence[str] = ()) -> None:
@@ -63,21 +65,57 @@ def run_bundle(farm: FarmJob, bundle: Path, terms: Terms, further: Sequence[str]
         further: arguments for the command.
 
     Raises:
-        UsageError: the command cannot be found, or a task failed.
+        UsageError: the command cannot be started, or a task failed.
+        Cancelled: somebody asked to stop.
     """
     values = {**parameter_values(farm.paths), "Engine": _engine(terms)}
-    command = [
-        *(program("openjd"), "run", str(bundle / TEMPLATE_FILE)),
+    arguments = [
+        *("run", str(bundle / TEMPLATE_FILE)),
         *("--step", farm.steps[-1].name, "--run-dependencies"),
         *(part for name, value in values.items() for part in ("-p", f"{name}={value}")),
         *further,
     ]
-    code = subprocess.run(command, stdin=subprocess.DEVNULL, check=False).returncode
-    if code != 0:
-        raise UsageError(
-            f"'openjd run' ended with code {code}: a task failed, which says why above.",
-            remedy="What is finished is kept: the same command goes on from there.",
-        )
+    process = _started("openjd", arguments, bundle, stream=None)
+    with handed_over(bundle):
+        _heard(process)
+        if process.returncode != 0:
+            raise UsageError(
+                f"'openjd run' ended with code {process.returncode}: a task failed, which says why "
+                "above.",
+                remedy="What is finished is kept: another try goes on from there.",
+            )
+
+
+def _started(
+    name: str, arguments: Sequence[str], bundle: Path, *, stream: int | None = subprocess.PIPE
+) -> subprocess.Popen[str]:
+    """A scheduler's command at work, with `stream` for what it says.
+
+    Raises:
+        UsageError: it cannot be found or started; the bundle, which nobody has read, is gone.
+    """
+    with removed_unread(bundle):
+        command = [program(name), *arguments]
+        try:
+            return subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream, text=True
+            )
+        except OSError as error:
+            raise UsageError(
+                f"'{command[0]}' cannot be started: {error.strerror or error}.",
+                remedy=f"Install it anew ({_WHERE_FROM[name]}).",
+            ) from error
+
+
+def _heard(process: subprocess.Popen[str]) -> tuple[str, str]:
+    """(stdout, stderr) of a command to its end, which does not outlive this one's being stopped."""
+    with process:
+        try:
+            told, errors = process.communicate()
+        except BaseException:
+            process.kill()
+            raise
+    return told or "", errors or ""
 
 
 def program(name: str) -> str:
