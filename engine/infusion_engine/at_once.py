@@ -64,8 +64,10 @@ def fit_at_once(plan: Plan, report: Report) -> None:
             "Use --set fits_start=base or scratch to fit on all devices at once.",
         )
         return
+    plan = replace(plan, report=None)  # the whole render makes it, once the fits are there
+    folder = _folder(plan)
     run_stage(plan, StageRequest(RenderStage.PREPARE), report)
-    store = Store(_folder(plan), on_damage=report.warn)
+    store = Store(folder, on_damage=report.warn)
     prepared = require(plan, store)
     if prepared.clip is None:
         return
@@ -79,8 +81,17 @@ def fit_at_once(plan: Plan, report: Report) -> None:
 
 
 def _folder(plan: Plan) -> Path:
-    if plan.cache_folder is None:  # `prepare` has refused it by now
-        raise AssertionError("stages hand on through a cache")
+    """The cache through which the devices' processes hand on what they make.
+
+    Raises:
+        UsageError: the job keeps none.
+    """
+    if plan.cache_folder is None:
+        raise UsageError(
+            f"--device {plan.job.device} fits on several devices at once, which hand on through "
+            "the cache, and --no-cache keeps none.",
+            remedy="Leave --no-cache out, or name one device.",
+        )
     return plan.cache_folder
 
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import hashlib
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,6 +26,10 @@ from infusion_engine.media.region import Region
 from infusion_engine.overrides import overridden
 from infusion_engine.plan import Plan
 from infusion_engine.settings import PRESETS, Settings, described
+
+_BLOCK_BYTES = 2**20
+"""Read at a file's beginning, middle and end, to tell it from another shot's: a task reads no more,
+however large its frames are."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +99,7 @@ class Prepared:
 
 
 def job_identity(plan: Plan) -> JobIdentity:
-    """How a job is found by whoever has read only headers: no clock, and no folder, is in it.
+    """How a job is found by whoever has decoded nothing: no clock, and no folder, is in it.
 
     Raises:
         FrameError: a file is gone.
@@ -101,6 +109,7 @@ def job_identity(plan: Plan) -> JobIdentity:
     colour = None if plan.input_space is None else plan.input_space.described()
     return JobIdentity(
         files=(*_files(shot.headers), *_files(matte.headers)),
+        ends=_ends(shot.headers, matte.headers),
         shot={
             "frames_read": str(shot.frames_read),
             "colour": list(shot.colour),
@@ -133,8 +142,8 @@ def require(plan: Plan, store: Store) -> Prepared:
     if found is None:
         raise StorageError(
             f"The cache {store.folder} holds no prepared clip of this job.",
-            remedy="Run the same command with --stage prepare first: with the same files, frames, "
-            "matte options, --preset, --set and --minutes.",
+            remedy="Run the same command with --stage prepare first: with the same files, as they "
+            "are now, frames, matte options, --preset, --set and --minutes.",
         )
     return found
 
@@ -199,14 +208,43 @@ def check_same(prepared: Prepared, plan: Plan, frame: int) -> None:
 def _files(headers: Mapping[int, FrameHeader]) -> list[tuple[str, int]]:
     found = []
     for _, header in sorted(headers.items()):
-        try:
+        with _looking_at(header.path):
             found.append((header.path.name, header.path.stat().st_size))
-        except OSError as error:
-            raise FrameError(
-                f"{header.path} cannot be looked at: {error.strerror or error}.",
-                remedy="Put the file back, and run the same command again.",
-            ) from error
     return found
+
+
+def _ends(*sequences: Mapping[int, FrameHeader]) -> str:
+    """Digest of what stands in the first and the last file of each sequence.
+
+    Not of all files: a changed frame amid the shot is to be named by whoever writes it.
+    """
+    found = hashlib.sha256()
+    for headers in sequences:
+        for frame in (min(headers), max(headers)):
+            path = headers[frame].path
+            with _looking_at(path), path.open("rb") as file:
+                size = os.fstat(file.fileno()).st_size
+                last = max(0, size - _BLOCK_BYTES)
+                for start in (0, last // 2, last):
+                    file.seek(start)
+                    found.update(file.read(_BLOCK_BYTES))
+    return found.hexdigest()
+
+
+@contextmanager
+def _looking_at(path: Path) -> Iterator[None]:
+    """What the filesystem says of a file, as an error of ours.
+
+    Raises:
+        FrameError: it is gone, or cannot be read.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise FrameError(
+            f"{path} cannot be looked at: {error.strerror or error}.",
+            remedy="Put the file back, and run the same command again.",
+        ) from error
 
 
 def _told_clip(clip: Clip) -> dict[str, object]:

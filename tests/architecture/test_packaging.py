@@ -91,10 +91,12 @@ def test_every_third_party_import_is_required(checkout: Path, project: dict[str,
     """The engine imports nothing that only happens to be installed."""
     distributions = {
         "PIL": "pillow", "OpenEXR": "openexr", "OpenImageIO": "openimageio",
-        "outline": "opencue-pyoutline", "skimage": "scikit-image", "yaml": "pyyaml",
+        "opencue": "opencue-pycue", "outline": "opencue-pyoutline",
+        "skimage": "scikit-image", "yaml": "pyyaml",
     }  # fmt: skip
     needed = {canonicalize_name(Requirement(text).name) for text in project["dependencies"]}
-    required = needed | {"opencue-pyoutline"}  # imported by `infusion-farm opencue` alone
+    by_opencue = {"opencue-pycue", "opencue-pyoutline"}  # imported by `infusion-farm` alone
+    required = needed | by_opencue
     imported = set()
     for path in (checkout / "engine").rglob("*.py"):
         found = re.findall(r"^\s*(?:import|from) (\w+)", path.read_text("utf-8"), re.MULTILINE)

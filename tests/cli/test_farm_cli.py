@@ -30,6 +30,14 @@ sys.exit({code})
 """Takes the place of AWS's own command, which needs an account."""
 
 
+OPENJD = """#!{python}
+import json, sys
+open({log!r}, "w").write(json.dumps(sys.argv[1:]))
+sys.exit({code})
+"""
+"""Takes the place of OpenJD's own command: what is asked of it is what counts here."""
+
+
 def here(*arguments: object) -> Result:
     """Run the command in this process."""
     return CliRunner().invoke(farm.main, [*map(str, arguments)])
@@ -47,20 +55,29 @@ def infusion_farm(*arguments: object, **variables: str) -> subprocess.CompletedP
     )
 
 
-@pytest.fixture
-def deadline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], Path]:
-    """Puts a `deadline` on PATH that ends with a code; what it was given is in the file."""
+PutProgram = Callable[[str, str, int], Path]
 
-    def put(code: int) -> Path:
-        log = tmp_path / "deadline.json"
-        program = tmp_path / "bin/deadline"
+
+@pytest.fixture
+def put_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PutProgram:
+    """Puts a scheduler's command on PATH that ends with a code; its arguments are in the file."""
+
+    def put(name: str, text: str, code: int) -> Path:
+        log = tmp_path / f"{name}.json"
+        program = tmp_path / "bin" / name
         program.parent.mkdir(exist_ok=True)
-        program.write_text(DEADLINE.format(python=sys.executable, log=str(log), code=code))
+        program.write_text(text.format(python=sys.executable, log=str(log), code=code))
         program.chmod(0o755)
         monkeypatch.setenv("PATH", str(program.parent))
         return log
 
     return put
+
+
+@pytest.fixture
+def deadline(put_program: PutProgram) -> Callable[[int], Path]:
+    """Puts a `deadline` on PATH that ends with a code; what it was given is in the file."""
+    return lambda code: put_program("deadline", DEADLINE, code)
 
 
 def test_what_was_decided_is_told(shot: Shot) -> None:
@@ -249,16 +266,80 @@ def test_deadline_cloud_takes_the_bundle(shot: Shot, deadline: Callable[[int], P
 
 
 def test_deadline_cloud_refuses_the_bundle(shot: Shot, deadline: Callable[[int], Path]) -> None:
-    """The last line on stderr says why, as a panel shows it; nothing is in the way of a retry."""
+    """The last line on stderr says why, as a panel shows it, and that the bundle stays.
+
+    A command that fails may have handed it on before, and its tasks read it; so another try has a
+    folder of its own, where none was named.
+    """
     deadline(7)
     job = shot.job_file()
-    for _ in range(2):
-        run = here("submit", "--job", job, "--to", "deadline-cloud", "--bundle", shot.folder / "b")
+    for name in ("job-farm", "job-farm-2", "job-farm-3"):
+        run = here("submit", "--job", job, "--to", "deadline-cloud")
         assert run.exit_code == 2
         assert run.stderr.splitlines()[-1] == (
-            "Error: Deadline Cloud did not take the job (code 7): please log in"
+            "Error: Deadline Cloud did not take the job (code 7): please log in. "
+            f"'{shot.folder / name}' was left, since tasks may read it; another try needs another "
+            "folder."
         )
-        assert not (shot.folder / "b").exists()
+        assert (shot.folder / name / "job.json").is_file()
+    named = ("--bundle", shot.folder / "job-farm")
+    again = here("submit", "--job", job, "--to", "deadline-cloud", *named)
+    assert "is there already and is not empty" in again.stderr
+    deadline(0)
+    assert here("submit", "--job", job, "--to", "deadline-cloud").exit_code == 0
+    assert (shot.folder / "job-farm-4/job.json").is_file()
+
+
+def test_a_submission_that_is_stopped(shot: Shot, put_program: PutProgram) -> None:
+    """Ctrl-C while the scheduler's command is at work: code 130, and the bundle stays, too."""
+    stopping = """#!{python}
+import os, signal, time
+open({log!r}, "w").write(str(os.getpid()))
+os.kill(os.getppid(), signal.SIGINT)
+time.sleep(100 + {code})
+"""
+    log = put_program("deadline", stopping, 0)
+    run = infusion_farm("submit", "--job", shot.job_file(), "--to", "deadline-cloud")
+    assert run.returncode == 130
+    assert f"'{shot.folder / 'job-farm'}' was left" in run.stderr.splitlines()[-1]
+    assert (shot.folder / "job-farm/job.json").is_file()
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(log.read_text()), 0)
+
+
+def test_a_command_that_cannot_be_started(shot: Shot, put_program: PutProgram) -> None:
+    """Nobody was handed anything: one line, and no folder is left."""
+    put_program("deadline", "#!/no/such/{python}{log}{code}\n", 0)
+    run = here("submit", "--job", shot.job_file(), "--to", "deadline-cloud")
+    assert run.exit_code == 2
+    (line,) = run.stderr.splitlines()
+    assert "cannot be started" in line
+    assert "was left" not in line
+    assert not (shot.folder / "job-farm").exists()
+
+
+def test_openjd_fails(shot: Shot, put_program: PutProgram) -> None:
+    """Its code is told, and the bundle stays."""
+    put_program("openjd", OPENJD, 3)
+    run = here("submit", "--job", shot.job_file(), "--to", "openjd")
+    assert run.exit_code == 2
+    assert "'openjd run' ended with code 3" in run.stderr
+    assert f"'{shot.folder / 'job-farm'}' was left" in run.stderr
+    assert (shot.folder / "job-farm/job.json").is_file()
+
+
+@pytest.mark.parametrize("named", ["/opt/other/infusion-render", "infusion-render", None])
+def test_openjd_starts_the_engine_that_was_named(
+    shot: Shot, named: str | None, put_program: PutProgram
+) -> None:
+    """One that was named is taken as it is; otherwise it is this environment's own."""
+    log = put_program("openjd", OPENJD, 0)
+    more = () if named is None else ("--engine", named)
+    run = here("submit", "--job", shot.job_file(), "--to", "openjd", *more)
+    assert run.exit_code == 0, run.stderr
+    own = str(Path(sys.executable).with_name("infusion-render"))
+    expected = own if named in (None, "infusion-render") else named
+    assert f"Engine={expected}" in json.loads(log.read_text())
 
 
 def test_opencue_does_not_answer(shot: Shot) -> None:

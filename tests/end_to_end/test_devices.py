@@ -39,6 +39,34 @@ def test_two_devices_give_the_bits_of_one(
     assert "\x1b" not in log
 
 
+def test_the_report_is_made_and_nothing_is_said_of_stages(
+    exr_shot: Callable[..., ShotFiles], render: Render, tmp_path: Path
+) -> None:
+    """Several devices are no stages to a user: the page is written, without a warning."""
+    shot = exr_shot(tmp_path)
+    more = ("--set", "fits_start=scratch", "--device", "cpu,cpu", "--report", str(tmp_path / "r"))
+    outcome = render(*shot.arguments(tmp_path / "out", tmp_path / "cache", *more))
+    assert outcome.code == 0, outcome.message
+    assert "--stage" not in outcome.warnings
+    assert "report" not in outcome.warnings
+    assert (tmp_path / "r/index.html").is_file()
+
+
+def test_several_devices_need_a_cache(
+    exr_shot: Callable[..., ShotFiles], render: Render, tmp_path: Path
+) -> None:
+    """They hand on through it: without one it is the devices that are refused, and no stage."""
+    shot = exr_shot(tmp_path)
+    command = list(shot.arguments(tmp_path / "out", tmp_path / "cache"))
+    place = command.index("--cache")
+    command[place : place + 2] = ["--no-cache", "--set", "fits_start=scratch"]
+    outcome = render(*command, "--device", "cpu,cpu")
+    assert (outcome.code, outcome.events[-1]["code"]) == (2, "usage")
+    assert "several devices" in outcome.events[-1]["message"]
+    assert "--stage" not in outcome.events[-1]["message"]
+    assert list((tmp_path / "out").iterdir()) == []
+
+
 def test_a_chain_stays_on_the_first_device(
     exr_shot: Callable[..., ShotFiles], render: Render, tmp_path: Path
 ) -> None:

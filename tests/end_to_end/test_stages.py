@@ -182,6 +182,49 @@ def test_a_plate_that_changed_since_is_not_written(
     assert "--interval 1" in render(*command, "--stage", "sample", "--take", "1").message
 
 
+def test_two_shots_of_the_same_names_and_sizes_share_a_cache(
+    exr_shot: Callable[..., ShotFiles], render: Render, files: ReadFiles, tmp_path: Path
+) -> None:
+    """Neither takes the other's clip, in whatever order their tasks come."""
+
+    def darker(frame: int, plate: np.ndarray, matte: np.ndarray) -> None:
+        plate *= np.float16(0.5)
+
+    size = 2**16
+    commands = []
+    for name, change in (("first", None), ("second", darker)):
+        shot = exr_shot(tmp_path / name, change)
+        for path in (tmp_path / name).rglob("*.exr"):
+            with path.open("ab") as file:  # as large as if nothing were compressed
+                file.truncate(size)
+        cache = tmp_path / "cache"
+        commands.append(shot.arguments(tmp_path / f"{name}-out", cache, *start_of("scratch")))
+    for command in commands:
+        assert render(*command, "--stage", "prepare").code == 0
+    for command in commands:
+        assert outcomes(in_stages(render, command))[0] == "hit"
+    alone = tmp_path / "alone"
+    in_stages(render, shot.arguments(alone, tmp_path / "own", *start_of("scratch")))
+    assert files(alone) == files(tmp_path / "second-out") != files(tmp_path / "first-out")
+
+
+@pytest.mark.parametrize("frame", [1001, 1005])
+def test_a_plate_that_changed_at_an_end_is_another(
+    frame: int, exr_shot: Callable[..., ShotFiles], render: Render, tmp_path: Path
+) -> None:
+    """Then nothing is prepared, and the stage that is needed is named."""
+    shot = exr_shot(tmp_path)
+    command = shot.arguments(tmp_path / "out", tmp_path / "cache", *start_of("scratch"))
+    assert render(*command, "--stage", "prepare").code == 0
+    path = tmp_path / f"plate/fire.{frame}.exr"
+    whole = bytearray(path.read_bytes())
+    whole[-1] ^= 1
+    path.write_bytes(whole)
+    outcome = render(*command, "--stage", "fit", "--interval", "1")
+    assert (outcome.code, outcome.fitted) == (5, [])
+    assert "--stage prepare first: with the same files, as they are now" in outcome.message
+
+
 def test_folders_do_not_name_a_prepared_job(
     exr_shot: Callable[..., ShotFiles], render: Render, files: ReadFiles, tmp_path: Path
 ) -> None:

@@ -38,18 +38,21 @@ def test_a_gpu_with_the_memory_that_is_allowed(shot: Shot, stage: RenderStage) -
     assert 2048 < found.memory < 3 * 1024
 
 
-def test_preparing_needs_the_gpu_only_to_decide(shot: Shot) -> None:
-    """By what it computes in, where that is left open, and how fast it is, where minutes count."""
-    named = {**shot.job().settings, "precision": "bf16"}
-    left_open = {**named, "precision": "auto"}
-    prepare = RenderStage.PREPARE
-    assert needs(shot, prepare, device="cuda", settings=named).gpus == 0
-    assert needs(shot, prepare, device="cuda", settings=left_open).gpus == 1
-    timed = {
-        key: value for key, value in named.items() if "steps" not in key
-    }  # which minutes choose
-    assert needs(shot, prepare, device="cuda", settings=timed, minutes=3.0).gpu_memory == 8 * 1024
-    assert needs(shot, RenderStage.WRITE, device="cuda", settings=left_open).gpus == 0
+@pytest.mark.parametrize("precision", ["bf16", "fp32", "auto"])
+def test_preparing_needs_the_gpu_that_fits_need(shot: Shot, precision: str) -> None:
+    """Whatever is left open to it, since it ends with a device error without; writing does not."""
+    settings = {**shot.job().settings, "precision": precision}
+    prepare = needs(shot, RenderStage.PREPARE, device="cuda", settings=settings, memory="3G")
+    assert (prepare.gpus, prepare.gpu_memory) == (1, 3 * 1024)
+    assert needs(shot, RenderStage.WRITE, device="cuda", settings=settings).gpus == 0
+
+
+def test_preparing_needs_memory_where_it_measures(shot: Shot) -> None:
+    """On a CPU the network is there only to find out how many steps fit the minutes."""
+    steps = {key: value for key, value in shot.job().settings.items() if "steps" not in key}
+    plain = needs(shot, RenderStage.PREPARE, settings=steps)
+    timed = needs(shot, RenderStage.PREPARE, settings=steps, minutes=3.0)
+    assert timed.memory == plain.memory + 8 * 1024
 
 
 def test_a_longer_shot_needs_more(shot: Shot) -> None:

@@ -196,6 +196,9 @@ class JobIdentity:
 
     files: tuple[tuple[str, int], ...]
     """Name (without its folder: farms map paths) and bytes of each file read, plate then matte."""
+    ends: str
+    """Digest of what stands in the first and the last file of either: another shot's files may
+    have the same names and, uncompressed, the same sizes."""
     shot: Mapping[str, object]
     """Which frames, channels and view of them, and what is done to the matte."""
     settings: Mapping[str, object]

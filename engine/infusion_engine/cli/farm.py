@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -110,7 +108,8 @@ def bundle(*, job_file: Path, folder: Path, **given: Any) -> None:
     "folder",
     type=click.Path(path_type=Path),
     metavar="DIR",
-    help="Folder to make for what is submitted.  [default: JOB's name with -farm, beside it]",
+    help="Folder to make for what is submitted.  [default: JOB's name with -farm, beside it; "
+    "with -farm-2, ... where that is taken]",
 )
 @farm_options
 @_show_options
@@ -129,7 +128,7 @@ def submit(
 
     ARGUMENTS after -- go to the scheduler's own command.
     """
-    from infusion_engine.farm.bundle import check_new, write_bundle  # noqa: PLC0415
+    from infusion_engine.farm.bundle import check_new, new_folder, write_bundle  # noqa: PLC0415
     from infusion_engine.farm.cue import Show, launch, write_spec  # noqa: PLC0415
 
     with one_line():
@@ -141,22 +140,21 @@ def submit(
             )
         scheduler = Scheduler(where)
         check_program(scheduler)
-        folder = folder or job_file.with_name(f"{job_file.stem}-farm")
+        folder = folder or new_folder(job_file)
         check_new(folder)
         farm, terms = made_ready(job_file, **given)
         if scheduler is Scheduler.OPENCUE:
             if further:
                 raise UsageError("OpenCue has no command that would take ARGUMENTS.")
-            write_spec(farm, folder, terms, Show(show, shot))
-            with _removed_if_refused(folder):
-                click.echo(f"Submitted {launch(farm, folder, terms, Show(show, shot))}")
+            named = Show(show, shot)
+            write_spec(farm, folder, terms, named)
+            click.echo(f"Submitted {launch(farm, folder, terms, named)}")
             return
         write_bundle(farm, folder, terms)
-        with _removed_if_refused(folder):
-            if scheduler is Scheduler.OPENJD:
-                run_bundle(farm, folder, further)
-            else:
-                click.echo(submit_bundle(folder, further), nl=False)
+        if scheduler is Scheduler.OPENJD:
+            run_bundle(farm, folder, terms, further)
+        else:
+            click.echo(submit_bundle(folder, further), nl=False)
 
 
 @main.command()
@@ -204,16 +202,6 @@ def _tell(farm: FarmJob, terms: Terms) -> None:
     for name in ("contact_sheet", "report"):
         if getattr(job, name) is not None:
             click.echo(f"Left out: {name} {getattr(job, name)}; no task sees all of the work")
-
-
-@contextmanager
-def _removed_if_refused(folder: Path) -> Iterator[None]:
-    """What nobody took does not stand in the way of the next attempt."""
-    try:
-        yield
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
 
 
 if __name__ == "__main__":

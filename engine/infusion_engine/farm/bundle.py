@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import secrets
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import yaml
 
-from infusion_engine.errors import UsageError
+from infusion_engine.errors import Cancelled, InfusionError, UsageError
 from infusion_engine.farm.division import Division
 from infusion_engine.farm.needs import needs_of
 from infusion_engine.farm.paths import FarmPath, farm_paths
@@ -128,14 +130,53 @@ def check_new(folder: Path) -> None:
     Raises:
         UsageError: there is a file, or a folder with something in it.
     """
-    if folder.is_dir() and not any(folder.iterdir()):
-        return
-    if folder.exists() or folder.is_symlink():
+    if not _is_new(folder):
         what = "is not empty" if folder.is_dir() else "is no folder"
         raise UsageError(
             f"'{folder}' is there already and {what}; expected a folder to be made.",
             remedy="Choose another one, or remove it.",
         )
+
+
+def new_folder(job_file: Path) -> Path:
+    """Where a job's bundle goes unless that is said: beside it, `-farm`, else `-farm-2`, ..."""
+    first = job_file.with_name(f"{job_file.stem}-farm")
+    numbered = (first.with_name(f"{first.name}-{number}") for number in itertools.count(2))
+    return next(folder for folder in itertools.chain((first,), numbered) if _is_new(folder))
+
+
+@contextmanager
+def removed_unread(folder: Path) -> Iterator[None]:
+    """A folder that nobody was handed, for what goes wrong in the block, does not stay."""
+    try:
+        yield
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+@contextmanager
+def handed_over(folder: Path) -> Iterator[None]:
+    """A folder stays, and errors say so: a scheduler that failed may have taken the job before.
+
+    Raises:
+        InfusionError: what was raised in the block.
+        Cancelled: somebody asked to stop.
+    """
+    left = f"'{folder}' was left, since tasks may read it; another try needs another folder."
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise Cancelled("The submission was stopped.", remedy=left) from None
+    except InfusionError as error:
+        raise type(error)(str(error), remedy=left) from error
+
+
+def _is_new(folder: Path) -> bool:
+    """Whether nothing is there, or an empty folder."""
+    if folder.is_dir():
+        return not any(folder.iterdir())
+    return not (folder.exists() or folder.is_symlink())
 
 
 def _yaml(values: object) -> str:

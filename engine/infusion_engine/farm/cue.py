@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
+import secrets
 import shlex
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from infusion_engine.errors import UsageError
-from infusion_engine.farm.bundle import FarmJob, write_folder
+from infusion_engine.farm.bundle import FarmJob, handed_over, removed_unread, write_folder
 from infusion_engine.farm.needs import Needs, needs_of
 from infusion_engine.farm.steps import Counted, Step
 from infusion_engine.farm.template import JOB_FILE, Terms
@@ -31,6 +32,8 @@ class Show:
     """A show that Cuebot knows; None for the one of pyoutline's own configuration."""
     shot: str | None
     """A shot's name; None likewise."""
+    sign: str = field(default_factory=lambda: secrets.token_hex(3))
+    """Ends the job's name: Cuebot refuses a second one of a name while the first is pending."""
 
 
 def write_spec(farm: FarmJob, folder: Path, terms: Terms, where: Show) -> None:
@@ -49,18 +52,15 @@ def launch(farm: FarmJob, folder: Path, terms: Terms, where: Show) -> str:
     """Send the job of a folder that `write_spec` wrote to Cuebot; its name there.
 
     Raises:
-        UsageError: Cuebot cannot be reached, or refuses it.
+        UsageError: Cuebot cannot be reached, and the folder is gone; or it refuses the job.
+        Cancelled: somebody asked to stop.
     """
     with _launcher(farm, folder, terms, where) as launcher:
-        try:
+        with removed_unread(folder), _refusals("Name a Cuebot that answers, in CUEBOT_HOSTS."):
+            _reach_cuebot(launcher)
+        unknown = "If it knows no such show or shot, name others with --show and --shot."
+        with handed_over(folder), _refusals(unknown):
             (job,) = launcher.launch(use_pycuerun=False)
-        except Exception as error:
-            # Its own errors, gRPC's and those of the network have nothing else in common.
-            raise UsageError(
-                f"OpenCue did not take the job: {str(error).strip() or type(error).__name__}.",
-                remedy="Name a Cuebot that answers, in CUEBOT_HOSTS, and a show that it knows, "
-                "with --show.",
-            ) from error
         return str(job.data.name)
 
 
@@ -79,6 +79,29 @@ def check_pyoutline() -> None:
         ) from None
 
 
+def _reach_cuebot(launcher: Any) -> None:
+    """Connect to Cuebot, where that is who takes the job, and hand it nothing yet."""
+    if launcher.get("backend") == "cue":
+        import opencue  # noqa: PLC0415 - comes with pyoutline
+
+        opencue.Cuebot.getStub("cue")
+
+
+@contextmanager
+def _refusals(remedy: str) -> Iterator[None]:
+    """Whatever is raised, as an error of ours with that remedy.
+
+    Raises:
+        UsageError: what was said.
+    """
+    try:
+        yield
+    except Exception as error:
+        # OpenCue's own errors, gRPC's and those of the network have nothing else in common.
+        said = str(error).strip().rstrip(".") or type(error).__name__
+        raise UsageError(f"OpenCue did not take the job: {said}.", remedy=remedy) from error
+
+
 @contextmanager
 def _launcher(farm: FarmJob, folder: Path, terms: Terms, where: Show) -> Iterator[Any]:
     """The launcher, as pyoutline has it, of the whole job.
@@ -93,7 +116,7 @@ def _launcher(farm: FarmJob, folder: Path, terms: Terms, where: Show) -> Iterato
     with tempfile.TemporaryDirectory(prefix="infusion-outline-") as scratch:
         outline.config.set("outline", "session_dir", scratch.replace("%", "%%"))
         try:
-            job = outline.Outline(_name(farm), show=where.show, shot=where.shot)
+            job = outline.Outline(_name(farm, where), show=where.show, shot=where.shot)
             layers: dict[str, Any] = {}
             for step in farm.steps:
                 needs = needs_of(farm.plan, farm.division, step.stage)
@@ -132,7 +155,8 @@ def _command(farm: FarmJob, step: Step, folder: Path, engine: str) -> list[str]:
     ]
 
 
-def _name(farm: FarmJob) -> str:
+def _name(farm: FarmJob, where: Show) -> str:
     """A name as Cuebot allows it: letters, digits, and a few signs."""
     plate = farm.plan.shot.plate
-    return re.sub(r"[^A-Za-z0-9_]+", "_", f"infusion_{plate.folder.name}_{plate.prefix}").strip("_")
+    name = f"infusion_{plate.folder.name}_{plate.prefix}_{where.sign}"
+    return re.sub(r"[^A-Za-z0-9]+", "_", name)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from infusion_engine.farm.division import Division
 from infusion_engine.plan import Plan
-from infusion_engine.settings import Precision
 from infusion_engine.stage import RenderStage
 
 _MIB = 2**20
@@ -35,8 +34,9 @@ class Needs:
 def needs_of(plan: Plan, division: Division, stage: RenderStage) -> Needs:
     """What a task needs, by the job's own `device`, `memory` and `threads`.
 
-    A job whose device is `auto` asks for no GPU: its tasks use one where there is one. What
-    prepares needs the job's device only where that decides something for all who come after.
+    A job whose device is `auto` asks for no GPU: its tasks use one where there is one. Where the
+    device is named, what prepares needs it as fits do: it measures there by what fits are called,
+    and another device's rounding may give another name.
 
     Args:
         plan: of the job.
@@ -45,9 +45,8 @@ def needs_of(plan: Plan, division: Division, stage: RenderStage) -> Needs:
     """
     prepares = stage is RenderStage.PREPARE
     computes = plan.job.minutes is not None if prepares else stage is not RenderStage.WRITE
-    decides = prepares and plan.settings.precision is Precision.AUTO
-    gpus = 1 if plan.job.device.startswith("cuda") and (computes or decides) else 0
-    network = _mib(plan.memory) if computes else 0
+    gpus = 1 if plan.job.device.startswith("cuda") and (computes or prepares) else 0
+    network = _mib(plan.memory) if computes or gpus else 0
     box = None if division.layout is None else division.layout.region.box
     pixels = 0 if box is None else box.width * box.height * division.frames_read
     shot = _SHOT_BYTES * pixels

@@ -10,9 +10,9 @@ from enum import Enum
 from pathlib import Path
 
 from infusion_engine.errors import UsageError
-from infusion_engine.farm.bundle import TEMPLATE_FILE, FarmJob
+from infusion_engine.farm.bundle import TEMPLATE_FILE, FarmJob, handed_over, removed_unread
 from infusion_engine.farm.cue import check_pyoutline
-from infusion_engine.farm.template import ENGINE, parameter_values
+from infusion_engine.farm.template import ENGINE, Terms, parameter_values
 
 
 class Scheduler(str, Enum):
@@ -40,46 +40,82 @@ def submit_bundle(bundle: Path, further: Sequence[str] = ()) -> str:
         further: arguments for the command.
 
     Raises:
-        UsageError: the command cannot be found, or refuses; what it said last is told.
+        UsageError: the command cannot be started, or refuses; what it said last is told.
+        Cancelled: somebody asked to stop.
     """
-    command = [program("deadline"), "bundle", "submit", "--yes", str(bundle), *further]
-    done = subprocess.run(
-        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
-    )
-    if done.returncode != 0:
-        said = (done.stderr or done.stdout).strip().splitlines()
-        last = said[-1].strip() if said else "it said nothing"
-        raise UsageError(f"Deadline Cloud did not take the job (code {done.returncode}): {last}")
-    return done.stdout
+    process = _started("deadline", ["bundle", "submit", "--yes", str(bundle), *further], bundle)
+    with handed_over(bundle):
+        told, errors = _heard(process)
+        if process.returncode != 0:
+            said = (errors or told).strip().splitlines()
+            last = said[-1].strip().rstrip(".") if said else "it said nothing"
+            raise UsageError(
+                f"Deadline Cloud did not take the job (code {process.returncode}): {last}."
+            )
+    return told
 
 
-def run_bundle(farm: FarmJob, bundle: Path, further: Sequence[str] = ()) -> None:
+def run_bundle(farm: FarmJob, bundle: Path, terms: Terms, further: Sequence[str] = ()) -> None:
     """Run a bundle on this machine, one task after the other; `openjd run` tells how it goes.
 
     Args:
         farm: what the bundle was made of.
         bundle: its folder.
+        terms: how tasks are run; an engine that was named is the one that runs them.
         further: arguments for the command.
 
     Raises:
-        UsageError: the command cannot be found, or a task failed.
+        UsageError: the command cannot be started, or a task failed.
+        Cancelled: somebody asked to stop.
     """
-    values = parameter_values(farm.paths)
-    engine = Path(sys.executable).with_name(ENGINE)
-    if engine.is_file():  # this very environment's
-        values["Engine"] = str(engine)
-    command = [
-        *(program("openjd"), "run", str(bundle / TEMPLATE_FILE)),
+    values = {**parameter_values(farm.paths), "Engine": _engine(terms)}
+    arguments = [
+        *("run", str(bundle / TEMPLATE_FILE)),
         *("--step", farm.steps[-1].name, "--run-dependencies"),
         *(part for name, value in values.items() for part in ("-p", f"{name}={value}")),
         *further,
     ]
-    code = subprocess.run(command, stdin=subprocess.DEVNULL, check=False).returncode
-    if code != 0:
-        raise UsageError(
-            f"'openjd run' ended with code {code}: a task failed, which says why above.",
-            remedy="What is finished is kept: the same command goes on from there.",
-        )
+    process = _started("openjd", arguments, bundle, stream=None)
+    with handed_over(bundle):
+        _heard(process)
+        if process.returncode != 0:
+            raise UsageError(
+                f"'openjd run' ended with code {process.returncode}: a task failed, which says why "
+                "above.",
+                remedy="What is finished is kept: another try goes on from there.",
+            )
+
+
+def _started(
+    name: str, arguments: Sequence[str], bundle: Path, *, stream: int | None = subprocess.PIPE
+) -> subprocess.Popen[str]:
+    """A scheduler's command at work, with `stream` for what it says.
+
+    Raises:
+        UsageError: it cannot be found or started; the bundle, which nobody has read, is gone.
+    """
+    with removed_unread(bundle):
+        command = [program(name), *arguments]
+        try:
+            return subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream, text=True
+            )
+        except OSError as error:
+            raise UsageError(
+                f"'{command[0]}' cannot be started: {error.strerror or error}.",
+                remedy=f"Install it anew ({_WHERE_FROM[name]}).",
+            ) from error
+
+
+def _heard(process: subprocess.Popen[str]) -> tuple[str, str]:
+    """(stdout, stderr) of a command to its end, which does not outlive this one's being stopped."""
+    with process:
+        try:
+            told, errors = process.communicate()
+        except BaseException:
+            process.kill()
+            raise
+    return told or "", errors or ""
 
 
 def program(name: str) -> str:
@@ -88,13 +124,25 @@ def program(name: str) -> str:
     Raises:
         UsageError: it is in neither.
     """
-    found = shutil.which(name) or shutil.which(name, path=str(Path(sys.executable).parent))
+    found = shutil.which(name) or _beside(name)
     if found is None:
         raise UsageError(
             f"There is no command '{name}' on PATH or beside infusion-farm.",
             remedy=f"Install it ({_WHERE_FROM[name]}) or name another farm with --to.",
         )
     return found
+
+
+def _engine(terms: Terms) -> str:
+    """The engine that this machine's tasks start: what was named, else this very environment's."""
+    if terms.engine != ENGINE:
+        return terms.engine
+    return _beside(ENGINE) or shutil.which(ENGINE) or ENGINE
+
+
+def _beside(name: str) -> str | None:
+    """The path of a command of this command's own environment, whatever its ending."""
+    return shutil.which(name, path=str(Path(sys.executable).parent))
 
 
 def check_program(scheduler: Scheduler) -> None:
