@@ -91,7 +91,7 @@ class Running:
         """True when the process has certainly ended; False when it lives or nobody can tell."""
         if self._process is not None:
             return self._process.poll() is not None
-        return self._was_here and not _is_alive(self.record)
+        return self.was_here and not _is_alive(self.record)
 
     def ask_to_stop(self) -> None:
         """Send the gentle signal where there is one; the `cancel` file does for the rest."""
@@ -119,10 +119,10 @@ class Running:
         """True when the process of that id is certainly the engine, and no later one's."""
         if self._process is not None:
             return True
-        return self._was_here and self.record.command[-1] in _words(self.record.pid)
+        return self.was_here and self.record.command[-1] in _words(self.record.pid)
 
     @property
-    def _was_here(self) -> bool:
+    def was_here(self) -> bool:
         """True when it was started on this machine, whose process ids mean something."""
         return self.record.machine == platform.node()
 

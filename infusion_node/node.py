@@ -205,6 +205,14 @@ class InfusionNode:
                 State.FAILED, f"The engine ended{_how(running.exit_code)} without a last word.",
                 "Press Inpaint to go on from what was finished; the log says more.",
             )  # fmt: skip
+        elif reader.silent_seconds > LOST_SECONDS and not running.was_here:
+            # A shared disk may hold its words back: silence does not prove that it is lost, and
+            # whoever looks in from elsewhere must not end it.
+            self._set(
+                line=f"Not heard of for {spoken(reader.silent_seconds)}; it may still work on "
+                f"{running.record.machine}.",
+                eta_seconds=None,
+            )
         elif reader.silent_seconds > LOST_SECONDS:
             self._ask_to_stop()
             running.kill()  # it may still have the device, for which the next run would wait

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import threading
 from collections.abc import Callable
+from dataclasses import asdict
 from itertools import pairwise
 from pathlib import Path
 
@@ -349,6 +351,29 @@ def test_a_silent_engine_is_given_up(
     assert status.line.startswith("The engine was silent for")
     with pytest.raises(ProcessLookupError):
         os.kill(record.pid, 0)
+
+
+def test_a_silent_engine_on_another_machine_is_left_alone(
+    host: CountingHost, node_of: NodeOf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever looks in from elsewhere does not end it; its next word is heard as ever."""
+    monkeypatch.setattr(node_module, "LOST_SECONDS", 0.2)
+    node = node_of(host)
+    pressed(node, {"engine": str(make_engine(tmp_path, "time.sleep(600)"))})
+    run = node.run
+    assert run is not None
+    record = run.read_record()
+    assert record is not None
+    run.record.write_text(json.dumps({**asdict(record), "machine": "another"}))
+    guest = node_of(host)
+    guest.attach()
+    status = until(guest, lambda status: "another" in status.line)
+    assert status.state is State.RUNNING
+    assert status.line.startswith("Not heard of for")
+    assert not run.cancel.exists()
+    os.kill(record.pid, 0)  # it still works
+    node.cancel()
+    until(node, ended)
 
 
 def test_a_follower_tells_each_change_once_and_ends(

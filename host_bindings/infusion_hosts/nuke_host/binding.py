@@ -82,23 +82,34 @@ class NukeHost:
     def workspace(self) -> Path:
         """The node's folder: remembered in a hidden knob, at first beside the script.
 
+        A node that was pasted from a script in another folder, or whose script was saved into
+        another one, gets a folder there: its frames must not replace the other shot's.
+
         Raises:
             SetupError: the script was never saved.
         """
         knob = self._group[panel.WORKSPACE]
         remembered = str(knob.value() or "")
-        if not remembered:
-            remembered = _free(self._beside_the_script(), _taken(self._group))
-            with unrecorded():
-                knob.setValue(remembered)
-        return Path(remembered)
+        if remembered and not self._is_elsewhere(Path(remembered)):
+            return Path(remembered)
+        wanted = self._beside_the_script()
+        if remembered and (moved := wanted.with_name(Path(remembered).name)).is_dir():
+            wanted = moved  # the script was moved together with it, or is seen at another place
+        found = _free(wanted, _taken(self._group))
+        with unrecorded():
+            knob.setValue(found)
+            if remembered:
+                self._group[panel.SETTLED].setValue("")
+        return Path(found)
 
     def shown(self) -> Dict[str, Any]:
         """What the panel holds, with the view as the engine has to know it.
 
         Raises:
-            SetupError: a text that nobody outside of Nuke can read, or no view chosen.
+            SetupError: a text that nobody outside of Nuke can read, no view chosen, or a script
+                that was never saved: a node that was pasted into it would work in another's folder.
         """
+        self._beside_the_script()
         found = panel.shown(self._group)
         view = self.view()
         if view:
@@ -152,6 +163,12 @@ class NukeHost:
                 f"The {clip.value} has to be written, and this script has several views.",
                 remedy=f"Render the {clip.value} to EXR files and connect their Read.",
             )
+
+    def _is_elsewhere(self, folder: Path) -> bool:
+        """True for one that is not beside the script; never before the script has a name."""
+        if not nuke.root()["name"].value():
+            return False
+        return folder.parent.as_posix() != self._beside_the_script().parent.as_posix()
 
     def _beside_the_script(self) -> Path:
         """The default folder."""

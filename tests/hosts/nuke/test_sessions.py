@@ -165,6 +165,49 @@ def test_a_next_version_keeps_its_fill(
     assert again.node("copy1") is not None
 
 
+def test_a_copy_in_another_shots_script(
+    node: nuke.Group, stage: Stage, stand_in: Callable[[str], Path], shot: Shot, tmp_path: Path
+) -> None:
+    """It works beside that script: nothing of the first shot is replaced. Unsaved, it refuses."""
+    import nuke
+
+    stand_in("finish")
+    _finish(node, stage)
+    first = str(node[panel.WORKSPACE].value())
+    as_fake(node).selectOnly()
+    nuke.nodeCopy((tmp_path / "clipboard").as_posix())
+    nuke.scriptClear()
+    copy = cast("nuke.Group", nuke.nodePaste((tmp_path / "clipboard").as_posix()))
+    copy.setInput(0, read_node(shot.plate))
+    buttons.inpaint(copy)
+    assert "never saved" in stage.messages.pop()
+    (tmp_path / "sh020").mkdir()
+    nuke.scriptSaveAs((tmp_path / "sh020/comp_v001.nk").as_posix())
+    _finish(copy, stage)
+    second = Path(str(copy[panel.WORKSPACE].value()))
+    assert second.parent == tmp_path / "sh020/infusion"
+    assert [path.name for path in (second / "runs").iterdir()] == ["0001"]
+    assert [path.name for path in (Path(first) / "runs").iterdir()] == ["0001"]
+
+
+def test_a_script_that_was_moved_with_its_folder(
+    node: nuke.Group, stage: Stage, stand_in: Callable[[str], Path], tmp_path: Path
+) -> None:
+    """The node finds its own files where they are now."""
+    import nuke
+
+    stand_in("finish")
+    _finish(node, stage)
+    moved = tmp_path / "moved"
+    moved.mkdir()
+    (tmp_path / "infusion").rename(moved / "infusion")
+    nuke.scriptSaveAs((moved / "comp_v002.nk").as_posix())
+    _finish(node, stage)
+    folder = Path(str(node[panel.WORKSPACE].value()))
+    assert folder == moved / "infusion/comp_v001-InfusionInpaint1"
+    assert sorted(path.name for path in (folder / "runs").iterdir()) == ["0001", "0002"]
+
+
 def test_a_deleted_node_ends_quietly(
     node: nuke.Group, stage: Stage, stand_in: Callable[[str], Path]
 ) -> None:

@@ -26,7 +26,7 @@ BROKEN = {
     "a wrong type": ("updates.py", "setProgress(int(100", "setProgress(str(100"),
     "a missing argument": ("sessions.py", '_created, nodeClass="Group"', "_created"),
     "a node class that is none": ("group.py", "nuke.nodes.OneView(", "nuke.nodes.OneVeiw("),
-    "a knob given nothing": ("binding.py", "knob.setValue(remembered)", "knob.setValue(None)"),
+    "a knob given nothing": ("binding.py", "knob.setValue(found)", "knob.setValue(None)"),
 }  # fmt: skip
 """Slips of a pen, of which each has to be noticed."""
 

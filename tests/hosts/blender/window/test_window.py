@@ -35,6 +35,7 @@ def use(tmp_path: Path) -> Use:
 
 
 def test_the_button_starts_a_run_that_ends_in_the_nodes_output(use: Use, tmp_path: Path) -> None:
+    """The header tells how far it is until the operator lets go; the window has been drawn."""
     told = use()
     assert (told["state"], told["holds_on"]) == ("done", False)
     assert told["headers"]
@@ -47,6 +48,7 @@ def test_the_button_starts_a_run_that_ends_in_the_nodes_output(use: Use, tmp_pat
 
 
 def test_escape_in_the_window_cancels(use: Use) -> None:
+    """The key goes through the window's own events to the operator, and stops the engine."""
     more = "steps_per_interval=100000"
     told = use(escape=True, settings=more)
     assert (told["state"], told["holds_on"]) == ("cancelled", False)
