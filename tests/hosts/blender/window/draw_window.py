@@ -1,7 +1,7 @@
 """Draws the Blender page's pictures: `python -m tests.hosts.blender.window.draw_window DEMO`.
 
-DEMO is the folder that `make demo` filled. A Blender with a window inpaints its shot, from the fits
-that are there, and its compositor is photographed on the way and at the end.
+DEMO is the folder that `make demo` filled. A Blender with a window inpaints its shot with another
+seed, which takes as long as the demo, and is photographed on the way and at the end.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def draw(demo: Path) -> None:
             "knobs": {
                 "engine": str(Path(sys.executable).with_name("infusion-render")),
                 "cache": str(demo / "cache"),
-                "seed": 1,  # the demo's own sample is there, and would be taken as it is
+                "seed": 1,  # with the demo's own there is nothing to wait for
             },
             "look_at": 0.66,
             "escape": False,
