@@ -295,7 +295,6 @@ def test_a_submission_that_is_stopped(shot: Shot, put_program: PutProgram) -> No
     stopping = """#!{python}
 import os, signal, time
 open({log!r}, "w").write(str(os.getpid()))
-time.sleep(1)  # by then the command surely listens: nobody presses Ctrl-C as it is started
 os.kill(os.getppid(), signal.SIGINT)
 time.sleep(100 + {code})
 """

@@ -114,6 +114,7 @@ def _heard(process: subprocess.Popen[str]) -> tuple[str, str]:
             told, errors = process.communicate()
         except BaseException:
             process.kill()
+            process.wait()  # leaving the block does not, after Ctrl-C
             raise
     return told or "", errors or ""
 
