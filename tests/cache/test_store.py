@@ -251,6 +251,28 @@ def test_something_else_under_an_entrys_name_makes_way(
     assert [path.name for path in place.parent.iterdir()] == [key]
 
 
+def test_what_comes_in_between_and_is_no_entry_makes_way(
+    store: Store,
+    reports: list[str],
+    tensors: Tensors,
+    key: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Another process leaves half an entry there when ours is about to get its name."""
+    place, rename = store.entry_folder(Kind.FIT, key), Path.rename
+
+    def after_another(path: Path, target: Path) -> Path:
+        if target == place and not reports:
+            place.mkdir()
+            (place / "half").write_text("an entry")
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", after_another)
+    store.save(Kind.FIT, key, tensors, {})
+    assert store.load(Kind.FIT, key) is not None
+    assert len(reports) == 1
+
+
 def test_saving_over_a_damaged_entry_replaces_it(
     store: Store, reports: list[str], tensors: Tensors, key: str
 ) -> None:
