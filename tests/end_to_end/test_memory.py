@@ -13,7 +13,7 @@ import pytest
 
 WIDTH, HEIGHT = 960, 540
 FRAME_MIB = WIDTH * HEIGHT * 3 * 4 / 2**20
-FEW, MANY = 4, 18
+FEW, MANY = 4, 32
 
 PROGRAM = """
 import atexit
@@ -49,10 +49,11 @@ def write_frames(folder: Path) -> None:
 
 @pytest.mark.parametrize("shown", [False, True], ids=["frames alone", "shown"])
 def test_memory_does_not_grow_with_the_frames(tmp_path: Path, *, shown: bool) -> None:
-    """Fourteen frames more of 960 x 540 cost less memory than half of the colour of one.
+    """Twenty-eight frames more of 960 x 540 cost less memory than the colour of one.
 
-    A byte that is kept of every pixel would cost more. So it is where a contact sheet and a report
-    are drawn as well, which take more for a moment and would hide what is kept before.
+    A byte that is kept of every pixel would cost twice as much, and what the same command takes at
+    one time and at another differs by half of it. So it is where a contact sheet and a report are
+    drawn as well, which take more for a moment and would hide what is kept before.
     """
     if not Path("/proc/self/status").exists():
         pytest.skip("this system does not tell a process's peak in /proc")
@@ -82,4 +83,4 @@ def test_memory_does_not_grow_with_the_frames(tmp_path: Path, *, shown: bool) ->
         )
         assert run.returncode == 0, run.stderr
         peaks.append(int(run.stdout) / 1024)
-    assert peaks[1] - peaks[0] < FRAME_MIB / 2, peaks
+    assert peaks[1] - peaks[0] < FRAME_MIB, peaks
