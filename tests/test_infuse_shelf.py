@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import shutil
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from infusion_engine.cache.entry import Kind
 from infusion_engine.cache.store import Store
 from infusion_engine.diffusion.halving import Halving
 from infusion_engine.diffusion.shelf import Shelf
+from infusion_engine.errors import StorageError
 from infusion_engine.infuse import Infusion, Source
 from infusion_engine.media.box import Box
 from infusion_engine.progress import Report
@@ -21,6 +24,13 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 FRAMES, HEIGHT, WIDTH = 9, 40, 48
 PARTS = (Box(0, 0, 24, 20), Box(0, 0, 48, 40))
 SETTINGS = replace(TINY, resamplings=1, seam_pixels=2, still_frames=4)
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What a disk says of itself."""
+
+    free: int
 
 
 def source(shelf: Shelf) -> Source:
@@ -69,6 +79,21 @@ def test_where_clips_lie_changes_no_bit(
     assert np.array_equal(filled, in_memory)
     assert np.array_equal(run(tmp_path / "cache", shelf).run(), in_memory)
     assert list((tmp_path / "clips").iterdir()) == []
+
+
+def test_a_full_disk_is_noticed_before_anything_is_fitted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only where there is something left to sample: a fill that is there needs no room."""
+    done = run(tmp_path / "done", Shelf(tmp_path / "clips"))
+    filled = done.run()
+    monkeypatch.setattr(shutil, "disk_usage", lambda _folder: Usage(free=0))
+    again = run(tmp_path / "done", Shelf(tmp_path / "clips"))
+    assert np.array_equal(again.run(), filled)
+    fresh = run(tmp_path / "fresh", Shelf(tmp_path / "clips"))
+    with pytest.raises(StorageError, match="GiB on the disk"):
+        fresh.run()
+    assert fresh.store.load(Kind.FIT, fresh.stages[0].fit.key) is None
 
 
 def test_what_is_measured_in_pieces_is_the_same_to_rounding(

@@ -8,10 +8,11 @@ import pytest
 import torch
 from PIL import Image
 
+from infusion_engine.diffusion.shelf import Shelf
 from infusion_engine.errors import StorageError
 from infusion_engine.media.box import Box
 from infusion_engine.plan import Plan, prepare
-from infusion_engine.shelving import shelf_for
+from infusion_engine.shelving import check_room, shelf_for
 from infusion_node.wire.job import RenderJob
 
 CPU = torch.device("cpu")
@@ -42,10 +43,11 @@ def test_a_large_clip_lies_on_disk(plan: Plan, side: int, on_disk: bool) -> None
     assert shelf_for(plan, [Box(0, 0, side, side)], CPU).on_disk == on_disk
 
 
-def test_a_disk_without_room_is_told_before_anything_is_fitted(plan: Plan) -> None:
+def test_a_disk_without_room_is_told_before_anything_is_fitted(tmp_path: Path) -> None:
     """Of a clip that no disk holds: what it takes, what there is, and three ways out."""
     with pytest.raises(StorageError) as told:
-        shelf_for(plan, [Box(0, 0, 1_000_000, 1_000_000)], CPU)
-    assert "more than 279397 GiB" in str(told.value)
-    assert str(plan.scratch) in str(told.value)
+        check_room(Shelf(tmp_path), 3 * 10**12)
+    assert "about 279397 GiB" in str(told.value)
+    assert str(tmp_path) in str(told.value)
     assert all(word in told.value.remedy for word in ("--scratch", "--memory", "--frames"))
+    check_room(Shelf(), 3 * 10**12)  # in memory nothing is asked of a disk

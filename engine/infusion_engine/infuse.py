@@ -32,7 +32,7 @@ from infusion_engine.progress import Report
 from infusion_engine.review.interval_done import IntervalDone, noted, thinned
 from infusion_engine.scenes import Scenes
 from infusion_engine.settings import Settings
-from infusion_engine.shelving import held_bytes
+from infusion_engine.shelving import check_room, held_bytes
 from infusion_engine.source import Source
 from infusion_engine.training.fit import FitState, fit_interval
 from infusion_engine.training.ground import Ground, lay_ground, top_of
@@ -161,7 +161,7 @@ class Infusion:
         """The finest level's clip, filled: (3, T, H, W) float32 encoded; known voxels as they were.
 
         Raises:
-            StorageError: the cache cannot be written.
+            StorageError: the cache cannot be written, or the disk has no room for clips.
             Cancelled: a stop was asked for; every finished fit and sample is kept.
         """
         while True:
@@ -177,6 +177,8 @@ class Infusion:
             _Overtaken: one did: it is further with the same sample.
         """
         finished, x = self._latest_sample()
+        if finished + 1 < len(self.stages):
+            check_room(self.shelf, self.levels[-1].hole[..., *self.places[-1]].numel())
         for index in range(finished + 1):
             self._tell(index, "hit", None)
             self._hand_on(index, x if index == finished and self.stages[index].then < 0 else None)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
-from pathlib import Path
 
 import torch
 
@@ -19,8 +18,6 @@ _SAMPLED_BYTES = 100
 """Held for each voxel that is sampled, while it is: scene, sample and prediction."""
 _LAYOUT_BYTES = 36
 """Held besides for each further layout: its sample before and after, and its prediction."""
-_DISK_BYTES = 100
-"""Taken on the disk, at the least, for each voxel of the finest level; 115 were measured."""
 _WORKING_BYTES = 1 << 30
 """Held of clips on disk: pages of what is being worked on, and what the C library keeps of it."""
 
@@ -34,29 +31,35 @@ def shelf_for(plan: Plan, parts: Sequence[Box], device: torch.device) -> Shelf:
         plan: says how much memory there is, and which folder there is beside it.
         parts: what each level keeps of its grid, coarsest first.
         device: that computes.
-
-    Raises:
-        StorageError: the disk has not enough room, which would show after hours of fitting.
     """
     frames = len(plan.shot.frames_read)
     voxels = [part.width * part.height * frames for part in parts]
     held = held_bytes(sum(voxels), voxels[-1], layouts=1, shelf=Shelf())
     if device.type != "cpu" or held <= plan.memory / 2:
         return Shelf()
-    _check_room(plan.scratch, _DISK_BYTES * voxels[-1])
     return Shelf(plan.scratch)
 
 
-def _check_room(folder: Path, needed: int) -> None:
-    """Raise StorageError where the disk of a folder, which need not be there yet, has less."""
-    there = next(path for path in (folder, *folder.absolute().parents) if path.is_dir())
-    free = shutil.disk_usage(there).free
+def check_room(shelf: Shelf, sampled: int) -> None:
+    """See to it, before anything is fitted, that the disk has room for the sampling that follows.
+
+    Args:
+        shelf: where all clips lie; those of the levels do by now.
+        sampled: voxels of the finest level that are sampled.
+
+    Raises:
+        StorageError: it has not, which would show after hours of fitting.
+    """
+    if shelf.folder is None:
+        return
+    shelf.folder.mkdir(parents=True, exist_ok=True)  # as its first large clip does
+    needed, free = _SAMPLED_BYTES * sampled, shutil.disk_usage(shelf.folder).free
     if free < needed:
         raise StorageError(
-            f"While this shot is worked on its clips take more than {needed / 2**30:.0f} GiB, and "
-            f"{folder} has {free / 2**30:.0f} GiB free.",
+            f"To sample this shot takes about {needed / 2**30:.0f} GiB on the disk, and "
+            f"{shelf.folder} has {free / 2**30:.0f} GiB free.",
             remedy="Name a local folder with more room with --scratch, give so much --memory that "
-            "they stay in it, or divide the shot with --frames.",
+            "clips stay in it, or divide the shot with --frames.",
         )
 
 

@@ -45,7 +45,7 @@ def needs_of(plan: Plan, division: Division, stage: RenderStage) -> Needs:
     """
     prepares = stage is RenderStage.PREPARE
     computes = plan.job.minutes is not None if prepares else stage is not RenderStage.WRITE
-    gpus = 1 if plan.job.device.startswith("cuda") and (computes or prepares) else 0
+    gpus = 1 if plan.job.device.startswith("cuda") and stage is not RenderStage.WRITE else 0
     network = _mib(plan.memory) if computes or gpus else 0
     box = None if division.layout is None else division.layout.region.box
     pixels = 0 if box is None else box.width * box.height * division.frames_read

@@ -180,7 +180,12 @@ def show_progress(context: Any, status: Any) -> None:
 def header_text(status: Status) -> str:
     """A status as one line for a header."""
     share = "" if status.fraction is None else f"{100 * status.fraction:.0f} %  "
-    left = ""
-    if status.eta_seconds is not None and "left" not in status.line:
-        left = f"  About {spoken(status.eta_seconds)} left."
-    return f"Infusion: {share}{status.line}{left}  Esc cancels."
+    left = time_left(status)
+    return f"Infusion: {share}{status.line}{left and f'  About {left}.'}  Esc cancels."
+
+
+def time_left(status: Status) -> str:
+    """Such as `4 min left`; nothing where that is not known, or the status's line says it."""
+    if status.eta_seconds is None or "left" in status.line:
+        return ""
+    return f"{spoken(status.eta_seconds)} left"

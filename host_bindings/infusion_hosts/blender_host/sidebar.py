@@ -16,11 +16,16 @@ from infusion_hosts.blender_host.opening import (
     OpenReportOperator,
     RevealFilesOperator,
 )
-from infusion_hosts.blender_host.operators import CancelOperator, InpaintOperator, NewTakeOperator
+from infusion_hosts.blender_host.operators import (
+    CancelOperator,
+    InpaintOperator,
+    NewTakeOperator,
+    time_left,
+)
 from infusion_hosts.blender_host.preview import icon_of
 from infusion_hosts.blender_host.tree import TREE
 from infusion_node.panel import PANEL
-from infusion_node.status import State, Status, spoken
+from infusion_node.status import State, Status
 from infusion_node.wire.knobs import Group
 
 CATEGORY = "Infusion"
@@ -80,10 +85,9 @@ def draw_status(layout: Any, status: Status, letters: int) -> None:
     """The bar, the sentence, the remedy, the picture and the warnings; lines have `letters`."""
     box = layout.box().column(align=True)
     if status.state.is_working and status.fraction is not None:
-        left = ""
-        if status.eta_seconds is not None and "left" not in status.line:
-            left = f", {spoken(status.eta_seconds)} left"
-        box.progress(factor=status.fraction, text=f"{100 * status.fraction:.0f} %{left}")
+        left = time_left(status)
+        text = f"{100 * status.fraction:.0f} %{left and f', {left}'}"
+        box.progress(factor=status.fraction, text=text)
     draw_text(box, status.line, letters, _ICONS.get(status.state, "NONE"))
     if status.remedy:
         draw_text(box, status.remedy, letters)

@@ -45,12 +45,12 @@ def compositor() -> Any:
     return tree
 
 
-def sequence(tree: Any, first_file: str) -> Any:
-    """An Image node over four files from 1001, at the frames of those numbers."""
+def sequence(tree: Any, first_file: str, count: int = 4) -> Any:
+    """An Image node over so many files from 1001, at the frames of those numbers."""
     node = tree.nodes.new("CompositorNodeImage")
     node.image = bpy.data.images.load(first_file)
     node.image.source = "SEQUENCE"
-    node.frame_duration, node.frame_start, node.frame_offset = 4, 1001, 1000
+    node.frame_duration, node.frame_start, node.frame_offset = count, 1001, 1000
     return node
 
 

@@ -26,8 +26,9 @@ def played(blender: str, folder: Path, asked: dict[str, Any], *, seconds: float)
     Args:
         blender: command.
         folder: for pictures and everything else that the play leaves.
-        asked: `plate` and `matte` (first files), `first`, `count`, `blend`, `knobs`, `look_at` (the
-            part of the run at which a picture is taken) and `escape` (Esc is pressed then).
+        asked: `plate` and `matte` (first files), `count` (frames from 1001), `blend`, `knobs`,
+            `look_at` (the part of the run at which a picture is taken) and `escape` (Esc is pressed
+            then).
         seconds: after which it is given up.
     """
     folder.mkdir(parents=True, exist_ok=True)

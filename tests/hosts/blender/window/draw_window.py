@@ -15,7 +15,7 @@ from PIL import Image
 from tests.hosts.blender.window.display import blender_with_window, played
 
 IMAGES = Path(__file__).resolve().parents[4] / "docs/images"
-FRAMES = (1001, 48)
+COUNT = 48
 COMPOSITOR = (0, 28, 1322, 956)
 """Left, top, right and bottom of the editors that matter, in the window."""
 
@@ -26,12 +26,10 @@ def draw(demo: Path) -> None:
     if blender is None:
         sys.exit("no Blender with a window: INFUSION_TEST_BLENDER or blender, and xvfb-run")
     with tempfile.TemporaryDirectory() as work:
-        first, count = FRAMES
         asked = {
-            "plate": str(demo / f"plate/fire.{first}.exr"),
-            "matte": str(demo / f"matte/fire.{first}.exr"),
-            "first": first,
-            "count": count,
+            "plate": str(demo / "plate/fire.1001.exr"),
+            "matte": str(demo / "matte/fire.1001.exr"),
+            "count": COUNT,
             "blend": f"{work}/shot.blend",
             "knobs": {
                 "engine": str(Path(sys.executable).with_name("infusion-render")),

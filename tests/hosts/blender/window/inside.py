@@ -41,24 +41,22 @@ def play(asked: dict[str, Any], told: dict[str, Any]) -> Iterator[float]:
 def staged(asked: dict[str, Any]) -> Any:
     """Plate and matte as image sequences, the node between them and the viewer, in a saved file."""
     from infusion_hosts.blender_host.tree import wanted_scene_tree
+    from tests.hosts.blender.stage import sequence, set_knobs
 
     scene = bpy.context.scene
-    scene.frame_start, count = asked["first"], asked["count"]
+    scene.frame_start, count = 1001, asked["count"]
     scene.frame_end = scene.frame_start + count - 1
     tree = wanted_scene_tree(scene)
     tree.nodes.clear()
 
-    def sequence(file: str, label: str, place: tuple[int, int]) -> Any:
-        made = tree.nodes.new("CompositorNodeImage")
-        made.image, made.label, made.location = bpy.data.images.load(file), label, place
-        made.image.source = "SEQUENCE"
-        made.frame_duration, made.frame_start = count, scene.frame_start
-        made.frame_offset, made.use_auto_refresh = scene.frame_start - 1, True
-        made.show_options = False
+    def shown(file: str, label: str, place: tuple[int, int]) -> Any:
+        made = sequence(tree, file, count)
+        made.label, made.location = label, place
+        made.use_auto_refresh, made.show_options = True, False
         return made
 
-    plate = sequence(asked["plate"], "Plate", (-520, 120))
-    matte = sequence(asked["matte"], "Matte", (-520, -120))
+    plate = shown(asked["plate"], "Plate", (-520, 120))
+    matte = shown(asked["matte"], "Matte", (-520, -120))
     bpy.ops.infusion.add_node()
     node = tree.nodes["Infusion Inpaint"]
     viewer = tree.nodes.new("CompositorNodeViewer")
@@ -69,8 +67,7 @@ def staged(asked: dict[str, Any]) -> Any:
     for other in tree.nodes:
         other.select = other == node
     tree.nodes.active = node
-    for name, value in asked["knobs"].items():
-        setattr(node.node_tree.infusion.knobs, name, value)
+    set_knobs(node, asked["knobs"])
     scene.render.resolution_x, scene.render.resolution_y = plate.image.size
     scene.frame_set(scene.frame_start + count // 2)
     bpy.ops.wm.save_as_mainfile(filepath=asked["blend"])

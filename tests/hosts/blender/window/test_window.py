@@ -27,7 +27,7 @@ def use(tmp_path: Path) -> Use:
 
     def in_window(*, escape: bool = False, **knobs: Any) -> dict[str, Any]:
         shot.blend.parent.mkdir(exist_ok=True)
-        asked = shot.arguments(**knobs) | {"first": 1001, "count": 4}
+        asked = shot.arguments(**knobs) | {"count": 4}
         asked |= {"look_at": 0.0, "escape": escape}
         return played(blender, tmp_path / "window", asked, seconds=300)
 
