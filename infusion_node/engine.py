@@ -17,6 +17,9 @@ from infusion_node.wire.job import SCHEMA_VERSION
 COMMAND = "infusion-render"
 """The engine's command."""
 
+FARM_COMMAND = "infusion-farm"
+"""The farm's command, which is installed with the engine."""
+
 VARIABLE = "INFUSION_ENGINE"
 """The environment variable that names the engine where the knob is empty."""
 
@@ -110,6 +113,22 @@ def ask(path: Path, found_by: str, environment: Mapping[str, str]) -> Engine:
             remedy="Install engine and node of one release.",
         )
     return Engine(path, found_by, answer)
+
+
+def farm_beside(engine: Path) -> Path:
+    """The farm's command of the engine's environment.
+
+    Raises:
+        EngineError: there is none.
+    """
+    for name in (FARM_COMMAND, f"{FARM_COMMAND}.exe"):
+        found = engine.with_name(name)
+        if found.is_file():
+            return found
+    raise EngineError(
+        f"There is no {FARM_COMMAND} beside the engine '{engine}'.",
+        remedy="Install engine and node of one release, or press Inpaint to work here.",
+    )
 
 
 def engine_environment(environment: Mapping[str, str]) -> Dict[str, str]:

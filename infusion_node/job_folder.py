@@ -4,8 +4,10 @@
 - `footage/plate.json`: which content each of those files holds;
 - `runs/0001/`: one folder for each press of the button, with `job.json`, `run.json` (who was
   started), `events.ndjson` (what the engine says), `engine.log` (what it and its libraries
-  printed), `report/` (the page to look at, with the previews) and, to stop it, `cancel`;
-- `result/`: the frames, where the artist names no output.
+  printed), `report/` (the page to look at, with the previews) and, to stop it, `cancel`; one that
+  a farm does has `footage/` and `result/` of its own, which no later run touches;
+- `result/`: the frames, where the artist names no output;
+- `cache/`: fits and samples of runs that a farm does, where the artist names no cache.
 """
 
 from __future__ import annotations
@@ -15,10 +17,20 @@ import os
 import re
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from enum import Enum
 from pathlib import Path
 from typing import Any, Dict, Optional, Tuple
 
 from infusion_node.errors import FolderError
+
+
+class Where(str, Enum):
+    """Who does what a run asks for."""
+
+    HERE = "here"
+    """An engine that this machine was told to start."""
+    FARM = "farm"
+    """The studio's farm; a process here has handed the job over and waits for the frames."""
 
 
 @dataclass(frozen=True)
@@ -26,13 +38,15 @@ class RunRecord:
     """What `run.json` holds: enough to find a run again after the host was closed."""
 
     pid: int
-    """Process id of the engine, on `machine`."""
+    """Process id of the engine, or of what waits for the farm, on `machine`."""
     machine: str
     """Name of the machine it was started on."""
     command: Tuple[str, ...]
     """What was started, word by word."""
     started: float
     """When, in seconds since 1970 (UTC)."""
+    where: Where = Where.HERE
+    """Who does the work."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +103,7 @@ class RunFolder:
                 machine=str(body["machine"]),
                 command=tuple(map(str, body["command"])),
                 started=float(body["started"]),
+                where=Where(body.get("where", Where.HERE)),
             )
         except (KeyError, TypeError, ValueError):
             return None
@@ -110,6 +125,11 @@ class JobFolder:
 
     path: Path
     """The folder itself."""
+
+    @property
+    def cache(self) -> Path:
+        """Folder of the fits and samples of runs that a farm does."""
+        return self.path / "cache"
 
     def footage(self, clip: str) -> Path:
         """Folder of the frames that the host wrote of one input (`plate` or `matte`)."""

@@ -11,30 +11,30 @@ import threading
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Optional
+from typing import Any, Dict, List, Mapping, Optional, Tuple
 
-from infusion_node.engine import Engine, engine_environment
+from infusion_node.engine import Engine, engine_environment, farm_beside
 from infusion_node.errors import EngineError
-from infusion_node.job_folder import RunFolder, RunRecord, cannot_write
+from infusion_node.job_folder import RunFolder, RunRecord, Where, cannot_write
 
 _DETACHED_PROCESS = 0x00000008  # Windows: no console of the host's
 _CREATE_NEW_PROCESS_GROUP = 0x00000200  # Windows: the host's Ctrl-C is not the engine's
 _BELOW_NORMAL_PRIORITY_CLASS = 0x00004000  # Windows: the artist goes on working
 
 
-def start(engine: Engine, run: RunFolder, environment: Mapping[str, str]) -> Running:
+def start(
+    engine: Engine, run: RunFolder, environment: Mapping[str, str], where: Where = Where.HERE
+) -> Running:
     """Start the engine on the run's job, detached from the host, and keep a record of it.
 
-    The engine writes its own events; what it and its libraries print goes into the log.
+    For a farm it is the command beside the engine, which hands the job over and then waits. Either
+    writes its own events; what it and its libraries print goes into the log.
 
     Raises:
         EngineError: it cannot be started.
         FolderError: the run's folder cannot be written.
     """
-    command = [
-        os.fspath(engine.path), "--job", os.fspath(run.job), "--events", "none",
-        "--events-file", os.fspath(run.events),
-    ]  # fmt: skip
+    command = command_for(engine, run, where)
     try:
         log = run.log.open("ab")
     except OSError as error:
@@ -42,18 +42,18 @@ def start(engine: Engine, run: RunFolder, environment: Mapping[str, str]) -> Run
     with log:
         try:
             process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
+                list(command), stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
                 cwd=os.fspath(run.path), env=engine_environment(environment),
                 **detached(sys.platform),
             )  # fmt: skip
         except OSError as error:
             raise EngineError(
-                f"The engine '{engine.path}' cannot be started: {error.strerror or error}.",
+                f"The engine '{command[0]}' cannot be started: {error.strerror or error}.",
                 remedy="Name a working infusion-render in the Engine knob.",
             ) from None
     # Somebody has to take note of its end, or it stays in the system's table as long as the host.
     threading.Thread(target=process.wait, name="infusion-reap", daemon=True).start()
-    record = RunRecord(process.pid, platform.node(), tuple(command), time.time())
+    record = RunRecord(process.pid, platform.node(), command, time.time(), where)
     running = Running(record, process)
     try:
         run.write_record(record)
@@ -61,6 +61,19 @@ def start(engine: Engine, run: RunFolder, environment: Mapping[str, str]) -> Run
         running.kill()  # nobody would find it again
         raise
     return running
+
+
+def command_for(engine: Engine, run: RunFolder, where: Where) -> Tuple[str, ...]:
+    """What is started, word by word; the last one names the run, by which its process is known.
+
+    Raises:
+        EngineError: a farm is asked for, and its command is not beside the engine.
+    """
+    program = [engine.path] if where is Where.HERE else [farm_beside(engine.path), "submit"]
+    words = [*program, "--job", run.job, "--events", "none", "--events-file", run.events]
+    if where is Where.FARM:
+        words[2:2] = ["--wait"]
+    return tuple(map(os.fspath, words))
 
 
 def detached(system: str) -> Dict[str, Any]:

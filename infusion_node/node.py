@@ -9,11 +9,11 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Callable, Iterator, Mapping, Optional
 
-from infusion_node.engine import ask, find_engine
+from infusion_node.engine import ask, farm_beside, find_engine
 from infusion_node.errors import BusyError, NodeError
 from infusion_node.follow import LOST_SECONDS, EventsReader
 from infusion_node.host import Host
-from infusion_node.job_folder import JobFolder, RunFolder, write_text
+from infusion_node.job_folder import JobFolder, RunFolder, Where, write_text
 from infusion_node.launch import Running, start
 from infusion_node.request import request_of, written
 from infusion_node.status import State, Status, after, spoken
@@ -23,6 +23,12 @@ GRACE_SECONDS = 10.0
 
 POLL_SECONDS = 0.5
 """How often a follower looks for news."""
+
+_AGAIN: Mapping[Where, str] = {
+    Where.HERE: "Press Inpaint to go on from what was finished",
+    Where.FARM: "The farm may go on; sent again, the job finds what is finished",
+}
+"""What to do when the process that was started is no more."""
 
 OnChange = Callable[[Status], None]
 """Called with each new status, on the follower's thread: a binding hands it on to its own."""
@@ -57,12 +63,13 @@ class InfusionNode:
         """The folder of the run that `status` tells of; None before the first."""
         return self._run
 
-    def inpaint(self, shown: Mapping[str, Any]) -> Iterator[Status]:
+    def inpaint(self, shown: Mapping[str, Any], where: Where = Where.HERE) -> Iterator[Status]:
         """Serialise, then start the engine; yields the status before each frame that is written.
 
-        `shown` is what the panel's widgets hold, by the knobs' names. What goes wrong ends in a
-        failed status, never in an exception. Leaving the iterator early, or `cancel`, stops before
-        the next frame; frames that were written are used by the next run.
+        `shown` is what the panel's widgets hold, by the knobs' names. With Where.FARM the job is
+        handed to the studio's farm, and the node is done when all of the farm's frames are there.
+        What goes wrong ends in a failed status, never in an exception. Leaving the iterator early,
+        or `cancel`, stops before the next frame; frames that were written are used by the next run.
 
         Raises:
             BusyError: the node is at work already.
@@ -74,7 +81,7 @@ class InfusionNode:
                 )
             self._status = Status(State.SERIALISING, "Looking at the inputs.")
             self._run = self._running = self._reader = self._cancelled_at = None
-        return self._inpaint(dict(shown))
+        return self._inpaint(dict(shown), where)
 
     def cancel(self) -> None:
         """Stop what is going on; `status` becomes cancelled within seconds, everything is kept."""
@@ -127,10 +134,10 @@ class InfusionNode:
             self._take_up(run, Running(record, None))
             return self.poll()
 
-    def _inpaint(self, shown: Mapping[str, Any]) -> Iterator[Status]:
+    def _inpaint(self, shown: Mapping[str, Any], where: Where) -> Iterator[Status]:
         """What `inpaint` goes through."""
         try:
-            yield from self._serialise_and_start(shown)
+            yield from self._serialise_and_start(shown, where)
         except NodeError as error:
             self._end(State.FAILED, error.message, error.remedy)
         except Exception as error:  # noqa: BLE001 - a host may raise anything of its own
@@ -144,13 +151,18 @@ class InfusionNode:
             raise
         yield self.status
 
-    def _serialise_and_start(self, shown: Mapping[str, Any]) -> Iterator[Status]:
+    def _serialise_and_start(self, shown: Mapping[str, Any], where: Where) -> Iterator[Status]:
         """The frames, the job and the engine."""
         request = request_of(self._host, shown)
         named = str(shown.get("engine") or "") or None
         engine = ask(*find_engine(named, self._environment), self._environment)
         folder = JobFolder(self._host.workspace())
-        for clip, done, total in written(self._host, request, folder):
+        run, place = None, folder
+        if where is Where.FARM:  # its tasks read and write long after: no later run may touch that
+            farm_beside(engine.path)
+            run = folder.new_run()
+            place = JobFolder(run.path)
+        for clip, done, total in written(self._host, request, place):
             line = f"Writing the {clip.value}, {done} of {total}."
             self._set(line=line, fraction=done / total if total else 1.0)
             yield self.status
@@ -160,14 +172,19 @@ class InfusionNode:
             if self._cancelled_at is not None:
                 self._end(State.CANCELLED, "Cancelled before the engine was started.", "")
                 return
-            run = folder.new_run()
-            write_text(run.job, request.job(folder, run).to_json())
-            self._take_up(run, start(engine, run, self._environment))
+            run = run or folder.new_run()
+            job = request.job(place, run)
+            if where is Where.FARM and job.cache is None:
+                job = replace(job, cache=os.fspath(folder.cache))  # of all runs, unlike the result
+            write_text(run.job, job.to_json())
+            self._take_up(run, start(engine, run, self._environment, where))
         yield self.status
 
     def _take_up(self, run: RunFolder, running: Running) -> None:
         """Follow a run from its beginning."""
-        self._status = Status(State.RUNNING, "Starting the engine.", engine_pid=running.record.pid)
+        here = running.record.where is Where.HERE
+        line = "Starting the engine." if here else "Making the job ready for the farm."
+        self._status = Status(State.RUNNING, line, engine_pid=running.record.pid)
         self._run, self._running, self._cancelled_at = run, running, None
         self._reader = EventsReader(run.events)
 
@@ -203,7 +220,7 @@ class InfusionNode:
         elif was_gone:
             self._end(
                 State.FAILED, f"The engine ended{_how(running.exit_code)} without a last word.",
-                "Press Inpaint to go on from what was finished; the log says more.",
+                _AGAIN[running.record.where] + "; the log says more.",
             )  # fmt: skip
         elif reader.silent_seconds > LOST_SECONDS and not running.was_here:
             # A shared disk may hold its words back: silence does not prove that it is lost, and
@@ -218,8 +235,8 @@ class InfusionNode:
             running.kill()  # it may still have the device, for which the next run would wait
             self._end(
                 State.FAILED, f"The engine was silent for {spoken(reader.silent_seconds)}.",
-                "See whether its machine and its disk are well; press Inpaint to go on from what "
-                "was finished.",
+                "See whether its machine and its disk are well. "
+                + _AGAIN[running.record.where] + ".",
             )  # fmt: skip
 
     def _ask_to_stop(self) -> None:

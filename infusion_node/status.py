@@ -85,6 +85,8 @@ PHASES: Mapping[str, Tuple[float, float, str]] = {
     "fitting": (0.04, 0.04, "Fitting on several devices"),
     "inpainting": (0.04, 0.97, "Inpainting"),
     "writing": (0.97, 1.00, "Writing"),
+    "sending": (0.02, 0.04, "Sending the job to the farm."),
+    "farm": (0.04, 1.00, "Waiting for the farm's frames"),
 }
 """Each phase of a run: where it begins and ends in the whole, and what a panel says of it.
 
@@ -193,6 +195,10 @@ def _failed(status: Status, event: Failed) -> Status:
             line="Cancelled; everything finished is kept.",
             remedy="Press Inpaint to go on from there.",
         )  # fmt: skip
+    if event.code == "left":
+        return replace(
+            status, state=State.CANCELLED, line=event.message, remedy=event.remedy, eta_seconds=None
+        )
     return replace(
         status, state=State.FAILED, line=event.message, remedy=event.remedy, eta_seconds=None
     )

@@ -97,3 +97,9 @@ class Cancelled(InfusionError):
 
     exit_code = 130
     code = "cancelled"
+
+
+class LeftToFarm(Cancelled):
+    """Somebody asked not to wait any longer for what a farm does; the farm goes on."""
+
+    code = "left"

@@ -19,7 +19,7 @@ import sys, time, hashlib
 from pathlib import Path
 import click
 from infusion_engine.cli import stop
-from infusion_engine.cli.render import reporting
+from infusion_engine.cli.reporting import reporting
 from infusion_engine.cli.shell import ShellCommand
 from infusion_engine.cli.terminal import EventsMode
 from infusion_engine.errors import StorageError

@@ -162,7 +162,7 @@ def test_json_lines_are_events(capsys: pytest.CaptureFixture[str]) -> None:
 
 CHATTER = """
 import ctypes
-from infusion_engine.cli.render import reporting
+from infusion_engine.cli.reporting import reporting
 from infusion_engine.cli.terminal import EventsMode
 
 with reporting(None, EventsMode.JSON) as report:

@@ -93,11 +93,13 @@ def bundle(make_shot: Callable[..., Shot], tmp_path: Path) -> tuple[FarmJob, Pat
 def test_one_worker_ends_with_the_bits_of_a_whole_render(
     make_shot: Callable[..., Shot], tmp_path: Path
 ) -> None:
-    """`infusion-farm submit --to openjd` runs every task; progress is OpenJD's own."""
+    """`infusion-farm submit --to openjd` runs every task; progress is OpenJD's own, events ours."""
     shot, folder = make_shot(tmp_path, FRAMES, hole=3), tmp_path / "bundle"
     where = ("--bundle", folder, "--to", "openjd", "--chunk", "2")
+    events = tmp_path / "events.ndjson"
+    waits = ("--wait", "--events", "none", "--events-file", events)
     run = subprocess.run(
-        [COMMANDS / "infusion-farm", "submit", "--job", shot.job_file(), *where],
+        [COMMANDS / "infusion-farm", "submit", "--job", shot.job_file(), *where, *waits],
         capture_output=True,
         text=True,
         check=False,
@@ -109,6 +111,9 @@ def test_one_worker_ends_with_the_bits_of_a_whole_render(
     assert run.stdout.count("openjd_progress: 100.0") >= 4
     assert "openjd_fail" not in run.stdout
     assert "\x1b" not in run.stdout
+    told = [json.loads(line) for line in events.read_text().splitlines()]
+    assert [event["frame"] for event in told if event["event"] == "frame"] == list(FRAMES)
+    assert (told[-1]["event"], told[-1]["frames"]) == ("finished", len(FRAMES))
 
     whole_render(folder, tmp_path / "whole", tmp_path / "own")
     assert len(frames(tmp_path / "out")) == len(FRAMES)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from infusion_engine.cli.farm_estimate import estimate
-from infusion_engine.cli.farm_job import JOB, farm_options, made_ready, one_line
+from infusion_engine.cli.farm_job import JOB, farm_options, made_ready, one_line, show_options
+from infusion_engine.cli.farm_submit import submit
 from infusion_engine.cli.shell import ShellGroup
-from infusion_engine.errors import UsageError
-from infusion_engine.farm.submit import Scheduler, check_program, run_bundle, submit_bundle
+from infusion_engine.farm.submit import Scheduler, check_program
 
 if TYPE_CHECKING:
     from infusion_engine.farm.bundle import FarmJob
@@ -28,17 +27,6 @@ Examples:
 \b
 Exit codes are those of infusion-render: 0 done, 2 usage, 3 unusable input, 4 device, 5 cache or
 disk. docs/farm.md goes from a job file to each scheduler."""
-
-
-def _show_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Where a job stands in OpenCue."""
-    for name in ("shot", "show"):
-        command = click.option(
-            f"--{name}",
-            metavar="NAME",
-            help=f"OpenCue's {name} for the job.  [default: that of pyoutline's configuration]",
-        )(command)
-    return command
 
 
 @click.group(
@@ -57,6 +45,7 @@ def main() -> None:
 
 
 main.add_command(estimate)
+main.add_command(submit)
 
 
 @main.command()
@@ -86,77 +75,6 @@ def bundle(*, job_file: Path, folder: Path, **given: Any) -> None:
         click.echo(f"Wrote {folder}")
 
 
-@main.command(context_settings={"ignore_unknown_options": False})
-@click.option(
-    "--job",
-    "job_file",
-    required=True,
-    type=click.Path(path_type=Path),
-    metavar="JOB",
-    help="The job's file.",
-)
-@click.option(
-    "--to",
-    "where",
-    type=click.Choice([one.value for one in Scheduler]),
-    envvar="INFUSION_FARM",
-    show_envvar=True,
-    help="The studio's scheduler. openjd runs the job here and now, one task after the other.",
-)
-@click.option(
-    "--bundle",
-    "folder",
-    type=click.Path(path_type=Path),
-    metavar="DIR",
-    help="Folder to make for what is submitted.  [default: JOB's name with -farm, beside it; "
-    "with -farm-2, ... where that is taken]",
-)
-@farm_options
-@_show_options
-@click.argument("further", nargs=-1, metavar="[-- ARGUMENTS]")
-def submit(
-    *,
-    job_file: Path,
-    where: str | None,
-    folder: Path | None,
-    show: str | None,
-    shot: str | None,
-    further: tuple[str, ...],
-    **given: Any,
-) -> None:
-    """Make a job ready and hand it to the studio's scheduler.
-
-    ARGUMENTS after -- go to the scheduler's own command.
-    """
-    from infusion_engine.farm.bundle import check_new, new_folder, write_bundle  # noqa: PLC0415
-    from infusion_engine.farm.cue import Show, launch, write_spec  # noqa: PLC0415
-
-    with one_line():
-        if where is None:
-            raise UsageError(
-                "No farm was named.",
-                remedy="Give --to, or set INFUSION_FARM, to one of "
-                f"{', '.join(one.value for one in Scheduler)}.",
-            )
-        scheduler = Scheduler(where)
-        check_program(scheduler)
-        folder = folder or new_folder(job_file)
-        check_new(folder)
-        farm, terms = made_ready(job_file, **given)
-        if scheduler is Scheduler.OPENCUE:
-            if further:
-                raise UsageError("OpenCue has no command that would take ARGUMENTS.")
-            named = Show(show, shot)
-            write_spec(farm, folder, terms, named)
-            click.echo(f"Submitted {launch(farm, folder, terms, named)}")
-            return
-        write_bundle(farm, folder, terms)
-        if scheduler is Scheduler.OPENJD:
-            run_bundle(farm, folder, terms, further)
-        else:
-            click.echo(submit_bundle(folder, further), nl=False)
-
-
 @main.command()
 @JOB
 @click.option(
@@ -168,7 +86,7 @@ def submit(
     help="Folder to make, where every machine sees it; it must not exist, or be empty.",
 )
 @farm_options
-@_show_options
+@show_options
 def opencue(
     *, job_file: Path, folder: Path, show: str | None, shot: str | None, **given: Any
 ) -> None:

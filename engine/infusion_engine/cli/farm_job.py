@@ -14,6 +14,7 @@ from infusion_engine.errors import InfusionError, UsageError
 from infusion_engine.farm.steps import Fits
 from infusion_engine.farm.template import ENGINE
 from infusion_engine.job_schema import check_job, read_job
+from infusion_engine.progress import Report
 from infusion_node.wire.knobs import knob
 
 if TYPE_CHECKING:
@@ -85,6 +86,17 @@ def farm_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+def show_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Where a job stands in OpenCue."""
+    for name in ("shot", "show"):
+        command = click.option(
+            f"--{name}",
+            metavar="NAME",
+            help=f"OpenCue's {name} for the job.  [default: that of pyoutline's configuration]",
+        )(command)
+    return command
+
+
 def made_ready(
     job_file: Path,
     *,
@@ -95,8 +107,12 @@ def made_ready(
     workers_hint: int | None,
     timeout: float,
     engine: str,
+    report: Report | None = None,
 ) -> tuple[FarmJob, Terms]:
-    """The job, checked as infusion-render checks it, and divided."""
+    """The job, checked as infusion-render checks it, and divided.
+
+    `report` hears of it; without one, stderr has the warnings.
+    """
     if chunk is not None and workers_hint is not None:
         raise UsageError("--chunk and --workers-hint exclude each other.", remedy="Give one.")
     job = _read(job_file, cache=cache, device=device)
@@ -104,11 +120,13 @@ def made_ready(
     from infusion_engine.farm.division import divided  # noqa: PLC0415
     from infusion_engine.farm.template import Terms  # noqa: PLC0415
     from infusion_engine.plan import prepare  # noqa: PLC0415
-    from infusion_engine.progress import Report  # noqa: PLC0415
 
-    plan = prepare(job, Report(stdout_sink(EventsMode.NONE)))
+    report = report or Report(stdout_sink(EventsMode.NONE))
+    plan = prepare(job, report)
     chosen = Fits(fits) if fits is not None else Fits.of(plan.settings.fits_start)
-    farm = farm_job(plan, divided(plan, lambda _done, _total: None), chosen)
+    farm = farm_job(
+        plan, divided(plan, lambda done, total: report.progress("looking", done, total)), chosen
+    )
     if chunk is None:
         chunk = _FRAMES if workers_hint is None else -(-len(farm.division.frames) // workers_hint)
     return farm, Terms(chunk, max(1, round(timeout * 3600)), engine)

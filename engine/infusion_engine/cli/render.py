@@ -5,26 +5,21 @@ from __future__ import annotations
 import os
 import platform
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 
 from infusion_engine import __version__
-from infusion_engine.cli.log_file import LogFile
-from infusion_engine.cli.openjd_lines import OpenJDLines
 from infusion_engine.cli.options import KnobCommand, changes_from, knob_parameters
-from infusion_engine.cli.shell import recognised
-from infusion_engine.cli.stop import CANCEL_FILE, watched
-from infusion_engine.cli.terminal import EventsMode, claimed_stdout, stdout_sink
+from infusion_engine.cli.reporting import Told, reporting
+from infusion_engine.cli.terminal import EventsMode, stdout_sink
 from infusion_engine.devices import listed
-from infusion_engine.errors import InfusionError, StorageError, UsageError
+from infusion_engine.errors import UsageError
 from infusion_engine.job_schema import check_job, read_job
 from infusion_engine.overrides import overridden
-from infusion_engine.progress import LinesFile, Report, Sink
+from infusion_engine.progress import Report
 from infusion_engine.settings import PRESETS
 from infusion_engine.stage import RenderStage, StageRequest, requested
 from infusion_node.wire.events import Resolved, Started
@@ -205,64 +200,6 @@ def _render(job_file: str | None, given: dict[str, Any], told: Told, request: St
             from infusion_engine.run_stage import run_stage  # noqa: PLC0415
 
             run_stage(plan, request, report)
-
-
-@dataclass(frozen=True)
-class Told:
-    """Where a run's events go beside the events file."""
-
-    mode: EventsMode
-    """What stdout shows."""
-    stage: RenderStage = RenderStage.ALL
-    """What of a render is done, for the share of it that is done."""
-    log_file: str | None = None
-    """File that gets the plain lines as well, if any."""
-
-    def sinks(self) -> list[Sink]:
-        """One for stdout, and one for the log file if there is one.
-
-        Raises:
-            StorageError: the log file cannot be written.
-        """
-        log = [] if self.log_file is None else [LogFile(Path(self.log_file).expanduser())]
-        if self.mode is EventsMode.OPENJD and sys.stdout is not None:
-            return [*log, OpenJDLines(claimed_stdout(sys.stdout), self.stage.value)]
-        return [*log, stdout_sink(self.mode)]
-
-
-@contextmanager
-def reporting(
-    events_file: str | None, mode: EventsMode, told: Told | None = None
-) -> Iterator[Report]:
-    """A report to stdout and the events file, watched for a stop, ended by what the block does."""
-    sinks: list[Sink] = []
-    cancel_file = None
-    if events_file is not None:
-        path = Path(events_file).expanduser()
-        try:
-            sinks.append(LinesFile(path))
-        except OSError as error:
-            raise StorageError(
-                f"The events file '{path}' cannot be written: {error.strerror or error}.",
-                remedy="Choose another path for --events-file.",
-            ) from None
-        cancel_file = path.parent / CANCEL_FILE
-    report = Report(*sinks, *(told or Told(mode)).sinks())
-    with watched(report, cancel_file=cancel_file):
-        try:
-            yield report
-        except BaseException as error:
-            report.failed(recognised(error) or _defect(error))
-            raise
-        else:
-            report.finished()
-        finally:
-            report.close()
-
-
-def _defect(error: BaseException) -> InfusionError:
-    """An error that nobody foresaw, for the `failed` event."""
-    return InfusionError(f"{type(error).__name__}: {error}", remedy="Please report this defect.")
 
 
 def _dry_run(job: RenderJob, mode: EventsMode) -> None:

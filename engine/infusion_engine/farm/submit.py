@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import Enum
 from pathlib import Path
 
@@ -26,18 +26,25 @@ class Scheduler(str, Enum):
     """OpenCue, through pyoutline."""
 
 
+Meanwhile = Callable[[], object]
+"""Called a few times a second while a scheduler's command is at work; may raise Cancelled."""
+
+_WAIT_SECONDS = 0.2
+"""Time between two such calls."""
+
 _WHERE_FROM = {
     "deadline": "pip install deadline",
     "openjd": "pip install openjd-cli",
 }
 
 
-def submit_bundle(bundle: Path, further: Sequence[str] = ()) -> str:
+def submit_bundle(bundle: Path, further: Sequence[str], meanwhile: Meanwhile) -> str:
     """Hand a bundle to AWS Deadline Cloud; what its command said.
 
     Args:
         bundle: its folder.
         further: arguments for the command.
+        meanwhile: called while it is at work.
 
     Raises:
         UsageError: the command cannot be started, or refuses; what it said last is told.
@@ -45,7 +52,7 @@ def submit_bundle(bundle: Path, further: Sequence[str] = ()) -> str:
     """
     process = _started("deadline", ["bundle", "submit", "--yes", str(bundle), *further], bundle)
     with handed_over(bundle):
-        told, errors = _heard(process)
+        told, errors = _heard(process, meanwhile)
         if process.returncode != 0:
             said = (errors or told).strip().splitlines()
             last = said[-1].strip().rstrip(".") if said else "it said nothing"
@@ -55,7 +62,9 @@ def submit_bundle(bundle: Path, further: Sequence[str] = ()) -> str:
     return told
 
 
-def run_bundle(farm: FarmJob, bundle: Path, terms: Terms, further: Sequence[str] = ()) -> None:
+def run_bundle(
+    farm: FarmJob, bundle: Path, terms: Terms, further: Sequence[str], meanwhile: Meanwhile
+) -> None:
     """Run a bundle on this machine, one task after the other; `openjd run` tells how it goes.
 
     Args:
@@ -63,6 +72,7 @@ def run_bundle(farm: FarmJob, bundle: Path, terms: Terms, further: Sequence[str]
         bundle: its folder.
         terms: how tasks are run; an engine that was named is the one that runs them.
         further: arguments for the command.
+        meanwhile: called while it is at work.
 
     Raises:
         UsageError: the command cannot be started, or a task failed.
@@ -77,7 +87,7 @@ def run_bundle(farm: FarmJob, bundle: Path, terms: Terms, further: Sequence[str]
     ]
     process = _started("openjd", arguments, bundle, stream=None)
     with handed_over(bundle):
-        _heard(process)
+        _heard(process, meanwhile)
         if process.returncode != 0:
             raise UsageError(
                 f"'openjd run' ended with code {process.returncode}: a task failed, which says why "
@@ -107,16 +117,21 @@ def _started(
             ) from error
 
 
-def _heard(process: subprocess.Popen[str]) -> tuple[str, str]:
+def _heard(process: subprocess.Popen[str], meanwhile: Meanwhile) -> tuple[str, str]:
     """(stdout, stderr) of a command to its end, which does not outlive this one's being stopped."""
     with process:
         try:
-            told, errors = process.communicate()
+            while True:
+                try:
+                    told, errors = process.communicate(timeout=_WAIT_SECONDS)
+                except subprocess.TimeoutExpired:
+                    meanwhile()
+                else:
+                    return told or "", errors or ""
         except BaseException:
             process.kill()
             process.wait()  # leaving the block does not, after Ctrl-C
             raise
-    return told or "", errors or ""
 
 
 def program(name: str) -> str:

@@ -7,22 +7,21 @@ from pathlib import Path
 
 import nuke
 
-from infusion_hosts.nuke_host import farm, panel
 from infusion_hosts.nuke_host.sessions import Session, session_of
 from infusion_hosts.nuke_host.updates import Bar
 from infusion_node.errors import NodeError
-from infusion_node.job_folder import JobFolder
+from infusion_node.job_folder import JobFolder, Where
 from infusion_node.status import State, Status
 
 
-def inpaint(group: nuke.Group) -> None:
+def inpaint(group: nuke.Group, where: Where = Where.HERE) -> None:
     """Serialise with a progress window, start the engine, and leave the rest to a thread."""
     session = session_of(group)
     if nuke.executing():
-        nuke.message("Nuke is rendering. Press Inpaint again when it is done.")
+        nuke.message("Nuke is rendering. Press the button again when it is done.")
         return
     try:
-        steps = session.node.inpaint(session.host.shown())
+        steps = session.node.inpaint(session.host.shown(), where)
     except NodeError as error:
         nuke.message(str(error))
         return
@@ -56,24 +55,8 @@ def new_take(group: nuke.Group) -> None:
 
 
 def send_to_farm(group: nuke.Group) -> None:
-    """Write what has to be written, and hand the job to the farm's command."""
-    session = session_of(group)
-    if nuke.executing() or session.node.status.state.is_working:
-        nuke.message("Nuke or this node is at work. Press Send to farm again when it is done.")
-        return
-    bar = Bar(f"Infusion Inpaint: {group.name()}")
-    try:
-        for done, total in farm.send(session.host, session.host.shown()):
-            line = f"Writing frames for the farm, {done} of {total}."
-            status = Status(State.SERIALISING, line, fraction=done / total if total else 1.0)
-            if bar.show(status):
-                return
-    except NodeError as error:
-        nuke.message(str(error))
-    else:
-        panel.show(group, Status(line="Sent to the farm."))
-    finally:
-        bar.close()
+    """Serialise, hand the job to the farm's command, and wait for its frames on a thread."""
+    inpaint(group, Where.FARM)
 
 
 def open_report(group: nuke.Group) -> None:

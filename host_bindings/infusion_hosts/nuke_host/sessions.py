@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import uuid
 from contextlib import suppress
 from typing import Dict, Optional, cast
 
 import nuke
 
-from infusion_hosts.nuke_host import farm, panel
+from infusion_hosts.nuke_host import panel
 from infusion_hosts.nuke_host.binding import NukeHost, ours
 from infusion_hosts.nuke_host.group import NAME, Result, build, show_view, unrecorded, unwire, wire
 from infusion_hosts.nuke_host.updates import Follower
+from infusion_node.engine import farm_beside, find_engine
 from infusion_node.errors import NodeError
 from infusion_node.job_folder import JobFolder, RunFolder
 from infusion_node.node import InfusionNode
@@ -95,8 +97,9 @@ class Session:
 
 
 def register() -> None:
-    """Have Nuke tell of every Group that is made, read from a script or pasted."""
+    """Have Nuke tell of every Group that is made, read from a script or pasted, and changed."""
     nuke.addOnCreate(_created, nodeClass="Group")
+    nuke.addKnobChanged(_changed, nodeClass="Group")
 
 
 def create() -> nuke.Group:
@@ -135,6 +138,13 @@ def _created() -> None:
         _attach(session)
 
 
+def _changed() -> None:
+    """What Nuke calls for each knob of each Group that is changed in a panel."""
+    node = nuke.thisNode()
+    if nuke.thisKnob().name() == "engine" and panel.is_ours(node):
+        _show_farm(cast(nuke.Group, node))
+
+
 def _adopt(group: nuke.Group) -> Session:
     """Give a Group a session; one that was copied gets an identity and a folder of its own."""
     identity = str(group[panel.IDENTITY].value() or "")
@@ -145,9 +155,20 @@ def _adopt(group: nuke.Group) -> Session:
             group[panel.SETTLED].setValue("")
             identity = uuid.uuid4().hex
             group[panel.IDENTITY].setValue(identity)
-        group[panel.SEND_TO_FARM].setVisible(farm.command_for(group) is not None)
+        _show_farm(group)
     _SESSIONS[identity] = Session(group)
     return _SESSIONS[identity]
+
+
+def _show_farm(group: nuke.Group) -> None:
+    """Show Send to farm where the engine that the node would start has the farm's command."""
+    try:
+        engine, _ = find_engine(str(group["engine"].value() or "") or None, os.environ)
+        farm_beside(engine)
+    except NodeError:
+        group[panel.SEND_TO_FARM].setVisible(False)
+    else:
+        group[panel.SEND_TO_FARM].setVisible(True)
 
 
 def _attach(session: Session) -> None:

@@ -39,19 +39,21 @@ def test_the_installed_files_are_where_the_page_says(page: str, tmp_path: Path) 
 def test_a_runs_files_are_where_the_page_says(
     page: str, node: nuke.Group, stage: Stage, stand_in: Callable[[str], Path], tmp_path: Path
 ) -> None:
-    """After a first shot the node's folder beside the script holds what the table lists."""
+    """After a first shot, and one for the farm, the node's folder holds what the table lists."""
     import nuke
 
-    stand_in("finish")
+    engine = stand_in("finish")
+    engine.with_name("infusion-farm").symlink_to(engine)
     node.setInput(0, nuke.nodes.Grade(multiply=1.0, inputs=[node.input(0)]))
-    buttons.inpaint(node)
-    follower = sessions.session_of(node).follower
-    assert follower is not None
-    stage.pump(lambda: follower.is_over)
+    session = sessions.session_of(node)
+    for press in (buttons.inpaint, buttons.send_to_farm):
+        press(node)
+        stage.pump(lambda: session.follower is not None and session.follower.is_over)
     (folder,) = re.findall(r"for instance `(.*?)`", page)
     table = page.partition("## Where the files are")[2].partition("\n## ")[0]
-    named = set(re.findall(r"^\| `(.*?)` \|", table, re.MULTILINE)) - {"result"}
-    assert len(named) == 5
+    named = set(re.findall(r"^\| `(.*?)` \|", table, re.MULTILINE))
+    named -= {"result", "runs/0002/result", "cache"}  # those the engine makes
+    assert len(named) == 6
     assert [name for name in named if not (tmp_path / folder / name).exists()] == []
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from collections.abc import Callable
@@ -12,8 +13,10 @@ import numpy as np
 import pytest
 
 from infusion_hosts.nuke_host import buttons, panel, sessions
+from infusion_hosts.nuke_host.group import child
 from infusion_node.status import State
-from tests.hosts.nuke.conftest import FIRST, LAST, Shot, as_fake
+from infusion_node.wire.job import RenderJob
+from tests.hosts.nuke.conftest import FIRST, LAST, as_fake
 from tests.hosts.nuke.fake_nuke import knobs
 from tests.hosts.nuke.fake_nuke.pictures import picture
 from tests.hosts.nuke.fake_nuke.stage import Stage
@@ -177,7 +180,7 @@ def test_inpaint_waits_for_nuke(node: nuke.Group, stage: Stage) -> None:
         buttons.inpaint(node)
     finally:
         knobs.RENDERING.clear()
-    assert stage.messages == ["Nuke is rendering. Press Inpaint again when it is done."]
+    assert stage.messages == ["Nuke is rendering. Press the button again when it is done."]
 
 
 def test_a_new_take(node: nuke.Group, stage: Stage, stand_in: Callable[[str], Path]) -> None:
@@ -219,30 +222,64 @@ def test_report_and_files(
     assert opened == [page.as_uri(), (workspace / "result").as_uri()]
 
 
+def _with_farm(engine: Path) -> None:
+    """The farm's command beside an engine: as a stand-in it tells what the engine would."""
+    engine.with_name("infusion-farm").symlink_to(engine)
+
+
 def test_send_to_farm(
-    node: nuke.Group, stage: Stage, stand_in: Callable[[str], Path], shot: Shot, tmp_path: Path
+    node: nuke.Group, stage: Stage, stand_in: Callable[[str], Path], tmp_path: Path
 ) -> None:
-    """The button is there where infusion-farm is; it renders and hands the job over."""
+    """The button is there where infusion-farm is; the run has frames of its own, before and after.
+
+    So what its tasks still read is not written anew by whoever presses Inpaint meanwhile.
+    """
     import nuke
 
-    engine = stand_in("wait")
+    engine = stand_in("finish")
     assert node["infusion_farm"].visible() is False
-    command = engine.with_name("infusion-farm")
-    command.write_text(f"#!/bin/sh\necho \"$@\" > '{tmp_path}/asked'\n")
-    command.chmod(0o755)
+    _with_farm(engine)
+    stage.type_in(as_fake(node), "engine", str(engine))
+    assert node["infusion_farm"].visible() is True
     node.setInput(0, nuke.nodes.Grade(multiply=2.0, inputs=[node.input(0)]))
-    again = sessions.create()
-    assert again["infusion_farm"].visible() is True
     buttons.send_to_farm(node)
     assert stage.messages == []
-    assert _text(node) == "Sent to the farm."
-    job = tmp_path / "infusion/comp_v001-InfusionInpaint1/runs/0001/job.json"
-    assert (tmp_path / "asked").read_text() == f"submit --job {job}\n"
+    follower = _follower(node)
+    stage.pump(lambda: follower.is_over)
+    assert _text(node).startswith("Done: 5 frames in ")
+    own = tmp_path / "infusion/comp_v001-InfusionInpaint1/runs/0001"
+    job = RenderJob.from_json((own / "job.json").read_text("utf-8"))
+    assert (job.plate, job.output) == (
+        str(own / "footage/plate/plate.%04d.exr"), str(own / "result"),
+    )  # fmt: skip
+    assert job.cache == str(own.parents[1] / "cache")
     assert len(stage.rendered) == 5
-    assert "plate/plate.%04d.exr" in job.read_text("utf-8")
-    command.write_text("#!/bin/sh\necho 'No scheduler is set up.' >&2\nexit 2\n")
+    words = json.loads((own / "run.json").read_text())["command"]
+    assert words[1:3] == ["submit", "--wait"]
+    assert str(child(node, "result")["file"].value()).startswith(str(own / "result"))
+
+
+@pytest.mark.slow
+def test_a_farm_s_frames_become_the_layer(
+    node: nuke.Group,
+    stage: Stage,
+    real_engine: Callable[[nuke.Group], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The whole way with OpenJD's own runner as the farm, which does every task on this machine."""
+    monkeypatch.setenv("INFUSION_FARM", "openjd")
+    real_engine(node)
     buttons.send_to_farm(node)
-    assert stage.messages[0].startswith("The farm refused the job: No scheduler is set up.")
+    assert stage.messages == []
+    follower = _follower(node)
+    stage.pump(lambda: follower.is_over)
+    assert _text(node).startswith("Done: 5 frames in ")
+    read = node.input(0)
+    assert read is not None
+    for frame in (FIRST, LAST):
+        plate, output = picture(as_fake(read), frame), picture(as_fake(node), frame)
+        assert (output["infusion.alpha"] > 0).any()
+        assert (output["rgba.red"] == plate["rgba.red"]).all()
 
 
 def test_a_button_runs_what_is_written_on_it(node: nuke.Group, stage: Stage) -> None:

@@ -157,6 +157,12 @@ def thisNode() -> Node:  # noqa: N802
     return STAGE.this
 
 
+def thisKnob() -> Knob:  # noqa: N802
+    if STAGE.this_knob is None:
+        raise ValueError("there is no knob here")
+    return STAGE.this_knob
+
+
 def toNode(s: str) -> Node | None:  # noqa: N802
     found: Node | None = STAGE.root
     for name in s.split("."):
@@ -239,6 +245,10 @@ def tprint(*args: object) -> None:
 
 def addOnCreate(call: Callable[[], None], *, nodeClass: str) -> None:  # noqa: N802, N803
     STAGE.created.append((call, nodeClass))
+
+
+def addKnobChanged(call: Callable[[], None], *, nodeClass: str) -> None:  # noqa: N802, N803
+    STAGE.changed.append((call, nodeClass))
 
 
 def addFormat(s: str) -> Format:  # noqa: N802

@@ -36,6 +36,7 @@ class Stage:
         self.layers: dict[str, list[str]] = {}
         self.formats: dict[str, tuple[int, int]] = {}
         self.created: list[tuple[Callable[[], None], str]] = []
+        self.changed: list[tuple[Callable[[], None], str]] = []
         self.undo_is_off = 0
         self.rendered: list[tuple[str, int]] = []
         self.breaks_at: int | None = None
@@ -56,6 +57,7 @@ class Stage:
         self.context: list[Group] = [self.root]
         self.selected: Node | None = None
         self.this: Node | None = None
+        self.this_knob: k.Knob | None = None
 
     def make(self, kind: str, parent: Group | None = None, name: str | None = None) -> Node:
         """A new node, named and told of, as Nuke makes them."""
@@ -74,6 +76,15 @@ class Stage:
             if kind == node.Class():
                 call()
         self.this = before
+
+    def type_in(self, node: Node, name: str, value: k.Value) -> None:
+        """Change a knob as a person does, and call what was registered for that."""
+        node[name].setValue(value)
+        self.this, self.this_knob = node, node[name]
+        for call, kind in self.changed:
+            if kind == node.Class():
+                call()
+        self.this = self.this_knob = None
 
     def press(self, node: Node, script: str) -> None:
         """Run a button's Python with its node as `thisNode`."""
