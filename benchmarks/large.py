@@ -20,11 +20,12 @@ import OpenEXR
 from benchmarks.memory import measured
 from benchmarks.stamp import put, stamped
 
-_DRIFT = 4  # pixels to the right in a frame, and at most one down
 _TILE = 256  # of noise, repeated: making a large plate should not take longer than filling it
 
 
-def write_shot(folder: Path, size: tuple[int, int], frames: int, hole: tuple[int, int]) -> None:
+def write_shot(
+    folder: Path, size: tuple[int, int], frames: int, hole: tuple[int, int], drift: int
+) -> None:
     """A plate of drifting grain over waves, to 4 and below 0, and its matte.
 
     Args:
@@ -32,13 +33,14 @@ def write_shot(folder: Path, size: tuple[int, int], frames: int, hole: tuple[int
         size: (width, height) of a frame in pixels.
         frames: how many.
         hole: (width, height) of the ellipse in pixels.
+        drift: pixels that it goes to the right in a frame; it goes down by one at most.
 
     Raises:
         ValueError: the hole does not fit into the frame on its way.
     """
     (width, height), (wide, tall) = size, hole
     down = min(1.0, (height - tall) / frames)
-    if wide + _DRIFT * frames > width or tall > height:
+    if wide + drift * frames > width or tall > height:
         raise ValueError(f"a hole of {wide}x{tall} leaves {width}x{height} within {frames} frames")
     for name in ("plate", "matte"):
         (folder / name).mkdir(parents=True)
@@ -54,7 +56,7 @@ def write_shot(folder: Path, size: tuple[int, int], frames: int, hole: tuple[int
             n: (picture * g).astype(np.float16) for n, g in zip("RGB", (1, 0.5, 0.2), strict=True)
         }
         OpenEXR.File(dict(header), plate).write(str(folder / f"plate/p.{1001 + index}.exr"))
-        left = (width - wide - _DRIFT * frames) // 2 + _DRIFT * index
+        left = (width - wide - drift * frames) // 2 + drift * index
         top = int((height - tall - down * frames) // 2 + down * index)
         away = ((x - left) / wide * 2 - 1) ** 2 + ((y - top) / tall * 2 - 1) ** 2
         matte = (away < 1.0).astype(np.float16)
@@ -86,12 +88,12 @@ def changed_outside(folder: Path) -> int:
 
 
 def result(
-    size: tuple[int, int], frames: int, hole: tuple[int, int], memory: str
+    size: tuple[int, int], frames: int, hole: tuple[int, int], drift: int, memory: str
 ) -> dict[str, Any]:
     """Peak memory, seconds and changed values of one render, stamped."""
     with tempfile.TemporaryDirectory(prefix="infusion-large-") as name:
         folder = Path(name)
-        write_shot(folder, size, frames, hole)
+        write_shot(folder, size, frames, hole, drift)
         figures = measured(folder, "--memory", memory, steady=False)
         return stamped(
             {
@@ -99,6 +101,7 @@ def result(
                 "size": f"{size[0]}x{size[1]}",
                 "frames": frames,
                 "hole": f"{hole[0]}x{hole[1]}",
+                "drift": drift,
                 "memory": memory,
                 **figures,
                 "changed_outside": changed_outside(folder),
@@ -112,10 +115,12 @@ def main() -> None:
     parser.add_argument("--size", type=_size, default=(4096, 2160), help="of a frame, in pixels")
     parser.add_argument("--frames", type=int, default=48)
     parser.add_argument("--hole", type=_size, default=(600, 900), help="in pixels")
+    parser.add_argument("--drift", type=int, default=4, help="of the hole, in pixels a frame")
     parser.add_argument("--memory", default="6G", help="as infusion-render takes it")
     parser.add_argument("--write", type=Path, help="JSON file for the stamped result")
     asked = parser.parse_args()
-    put(result(asked.size, asked.frames, asked.hole, asked.memory), asked.write)
+    shot = (asked.size, asked.frames, asked.hole, asked.drift)
+    put(result(*shot, asked.memory), asked.write)
 
 
 def _size(text: str) -> tuple[int, int]:

@@ -11,13 +11,13 @@ import pytest
 
 from benchmarks.large import changed_outside, channels, write_shot
 
-SIZE, FRAMES, HOLE = (64, 48), 3, (20, 16)
+SIZE, FRAMES, HOLE, DRIFT = (64, 48), 3, (20, 16), 3
 Channels = dict[str, np.ndarray]
 
 
 def rendered(folder: Path, change: Callable[[Channels, np.ndarray], None]) -> Path:
     """The shot with an output that replaces what is under the matte, and `change` in one frame."""
-    write_shot(folder, SIZE, FRAMES, HOLE)
+    write_shot(folder, SIZE, FRAMES, HOLE, DRIFT)
     (folder / "out").mkdir()
     for file in sorted((folder / "plate").iterdir()):
         plate = channels(file)
@@ -59,11 +59,11 @@ def test_every_changed_bit_outside_is_counted(
 
 def test_the_matte_moves_and_the_plate_is_scene_linear(tmp_path: Path) -> None:
     """An ellipse of the size that was asked for, in another place in each frame."""
-    write_shot(tmp_path, SIZE, FRAMES, HOLE)
+    write_shot(tmp_path, SIZE, FRAMES, HOLE, DRIFT)
     mattes = [channels(file)["A"] > 0 for file in sorted((tmp_path / "matte").iterdir())]
     firsts = [int(np.flatnonzero(matte.any(0))[0]) for matte in mattes]
     assert len(mattes) == FRAMES
-    assert firsts == [firsts[0] + 4 * index for index in range(FRAMES)]
+    assert firsts == [firsts[0] + DRIFT * index for index in range(FRAMES)]
     for matte in mattes:
         assert abs(int(matte.any(0).sum()) - HOLE[0]) <= 1
         assert abs(int(matte.any(1).sum()) - HOLE[1]) <= 1
@@ -75,4 +75,4 @@ def test_the_matte_moves_and_the_plate_is_scene_linear(tmp_path: Path) -> None:
 def test_a_hole_that_leaves_the_frame_is_refused(tmp_path: Path) -> None:
     """Its size and the frame's are told."""
     with pytest.raises(ValueError, match="60x16 leaves 64x48 within 3 frames"):
-        write_shot(tmp_path, SIZE, FRAMES, (60, 16))
+        write_shot(tmp_path, SIZE, FRAMES, (60, 16), DRIFT)
