@@ -257,8 +257,8 @@ def test_deadline_cloud_takes_the_bundle(shot: Shot, deadline: Callable[[int], P
     job = shot.job_file()
     more = ("--", "--queue-id", "queue-1")
     run = here("submit", "--job", job, "--to", "deadline-cloud", *more)
-    assert (run.exit_code, run.output) == (0, "Submitted job-1234\n")
     bundle = shot.folder / "job-farm"
+    assert (run.exit_code, run.output) == (0, f"Wrote {bundle}\nSubmitted job-1234\n")
     assert json.loads(log.read_text()) == [
         *("bundle", "submit", "--yes", str(bundle), "--queue-id", "queue-1")
     ]

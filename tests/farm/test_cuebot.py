@@ -85,7 +85,7 @@ def test_a_job_is_taken_twice(shot: Shot, cuebot: Cuebot) -> None:
         run = submitted(shot, cuebot, "--bundle", str(shot.folder / folder))
         assert run.returncode == 0, run.stderr
         name = cuebot.names[-1]
-        assert run.stdout == f"Submitted {name}\n"
+        assert run.stdout == f"Wrote {shot.folder / folder}\nSubmitted {name}\n"
         assert name.startswith("infusion_plate_fire_")
         assert f'<job name="{name}"' in (shot.folder / folder / "spec.xml").read_text()
     assert len(set(cuebot.names)) == 2

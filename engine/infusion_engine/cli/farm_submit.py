@@ -138,10 +138,12 @@ class _Order:
 
         if self.scheduler is Scheduler.OPENCUE:
             write_spec(self.farm, self.folder, self.terms, self.named)
+            click.echo(f"Wrote {self.folder}")
             name = launch(self.farm, self.folder, self.terms, self.named)
             click.echo(f"Submitted {name}")
             return
         write_bundle(self.farm, self.folder, self.terms)
+        click.echo(f"Wrote {self.folder}")
         if self.scheduler is Scheduler.OPENJD:
             run_bundle(self.farm, self.folder, self.terms, self.further, meanwhile)
         else:
