@@ -12,21 +12,21 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from infusion_engine.cache.entry import Kind
 from infusion_engine.cache.key import Started
 from infusion_engine.cache.store import Store
-from infusion_engine.chain import FIT_SEED, Base, Named, Stage, base_of, stages, superseded
+from infusion_engine.chain import FIT_SEED, Base, Named, Stage, base_of, stages
 from infusion_engine.crossing import Crossing
 from infusion_engine.diffusion.denoise import Model, build, initialise, load_state
 from infusion_engine.diffusion.patches import Patches
-from infusion_engine.diffusion.place import sampled_place, with_sample
-from infusion_engine.diffusion.pyramid import beneath, known_range
+from infusion_engine.diffusion.place import sampled_place
+from infusion_engine.diffusion.pyramid import known_range
 from infusion_engine.diffusion.sample import NoiseSource, Scene
 from infusion_engine.frugal import Frugal
 from infusion_engine.kept_fit import parts_of, tensors_of
+from infusion_engine.kept_samples import KeptSamples
 from infusion_engine.machine import made_with
 from infusion_engine.progress import Report
 from infusion_engine.review.interval_done import IntervalDone, noted, thinned
@@ -86,6 +86,7 @@ class Infusion:
         self._scenes = Scenes(
             self.levels, self.units, self.variances, self.places, self.range, settings
         )
+        self._samples = KeptSamples(store, self.levels, self.places, self.units)
         self.model: Model = build(settings.network, channels=settings.channels)
         self.device = source.levels[-1].x_0.device
         self.model.to(self.device)
@@ -176,7 +177,7 @@ class Infusion:
         Raises:
             _Overtaken: one did: it is further with the same sample.
         """
-        finished, x = self._latest_sample()
+        finished, x = self._samples.latest(self.stages)
         if finished + 1 < len(self.stages):
             check_room(self.shelf, self.levels[-1].hole[..., *self.places[-1]].numel())
         for index in range(finished + 1):
@@ -186,50 +187,11 @@ class Infusion:
             self._fit(index)
             began = time.monotonic()
             x, predicted = self._sample(index, x)
-            self._drop_before(index)
+            self._samples.drop_before(self.stages, index)
             self._hand_on(index, predicted, time.monotonic() - began)
         if x is None:
             raise AssertionError("a chain has at least one interval")
-        return self._whole(len(self.levels) - 1, x).cpu().numpy()
-
-    def _latest_sample(self) -> tuple[int, Tensor | None]:
-        """(index of the last sample at hand that can be gone on from, the sample)."""
-        for index in reversed(range(len(self.stages))):
-            x = self._stored_sample(index)
-            if x is None:
-                continue
-            ended = self.stages[index].then < 0
-            if ended or self.stages[index].level == 0 or self._coarse(index) is not None:
-                return index, x
-        return -1, None
-
-    def _stored_sample(self, index: int) -> Tensor | None:
-        """The sample of stage `index` from the cache, if it is there."""
-        entry = self.store.load(Kind.SAMPLE, self.stages[index].sample.key, room=self.shelf)
-        return None if entry is None else torch.from_numpy(entry.tensors["x"]).to(self.device)
-
-    def _coarse(self, index: int) -> Tensor | None:
-        """The coarser level's filled clip that stage `index` adds detail to, if it is at hand.
-
-        As much of it as lies beneath the finer level's part.
-        """
-        level = self.stages[index].level - 1
-        last = max(i for i, stage in enumerate(self.stages) if stage.level == level)
-        entry = self._stored_sample(last)
-        if entry is None:
-            return None
-        filled = self._whole(level, entry)
-        rows, columns = beneath(self.levels[level + 1].part, self.levels[level].part)
-        return filled[..., rows, columns]
-
-    def _whole(self, level: int, x: Tensor) -> Tensor:
-        """(3, T, H, W): a level's clip with the sampled place put in."""
-        return with_sample(self.levels[level], self.places[level], x, self.units[level])
-
-    def _drop_before(self, index: int) -> None:
-        """Drop what the sample of stage `index` supersedes."""
-        for before in superseded(self.stages, index):
-            self.store.drop(Kind.SAMPLE, self.stages[before].sample.key)
+        return self._samples.filled(len(self.levels) - 1, x).cpu().numpy()
 
     def _fit(self, index: int) -> None:
         """See to it that the model holds the fit of stage `index`: from the cache, or fitted."""
@@ -319,7 +281,7 @@ class Infusion:
         stage = self.stages[index]
         key = stage.sample.key
         with self.store.lock(key, on_wait=self._on_wait(index), check=self.report.check):
-            found = self._stored_sample(index)
+            found = self._samples.of(stage)
             if found is not None:
                 return found, found if stage.then < 0 else None
             noise = NoiseSource(seed=self.seed, take=self.take, level=stage.level)
@@ -339,19 +301,13 @@ class Infusion:
             self.memory = denoiser.memory  # what did not fit will not fit the next time
             # The last interval's predicted x_0 is the level's result, as published.
             result = x_0 if stage.then < 0 else x
-            self.store.save(
-                Kind.SAMPLE,
-                key,
-                {"x": result.cpu().numpy()},
-                {"identity": stage.sample.described(), "memory": denoiser.memory, **self._machine},
-                room=self.shelf,
-            )
+            self._samples.keep(stage, result, {"memory": denoiser.memory, **self._machine})
             return result, x_0
 
     def _scene(self, index: int) -> Scene:
         """What stage `index` is sampled in."""
         number = self.stages[index].level
-        coarse = self._coarse(index) if number > 0 else None
+        coarse = self._samples.beneath(self.stages, number) if number > 0 else None
         if number > 0 and coarse is None:  # it was there before this one was begun
             raise _Overtaken
         return self._scenes.of(number, coarse)
@@ -382,7 +338,7 @@ class Infusion:
             fit=noted(self.store, stage.fit.key),
             sample_key=stage.sample.key,
             seconds=seconds,
-            predicted=None if x_0 is None else self._whole(stage.level, x_0),
+            predicted=None if x_0 is None else self._samples.filled(stage.level, x_0),
             parts=tuple(level.part for level in self.levels),
         )
         self.on_interval(done)
