@@ -55,6 +55,35 @@ def kept(cache: Path) -> list[str]:
     return [kind.word for kind in Kind if any((cache / kind.value).iterdir())]
 
 
+def test_a_sample_of_any_size_is_verified_in_little_memory(tmp_path: Path) -> None:
+    """One of 256 MiB takes no more than one of 1: it is read through, and let go of."""
+    if not Path("/proc/self/status").exists():
+        pytest.skip("this system does not tell a process's peak in /proc")
+    program = (
+        "import atexit\n"
+        "def peak():\n"
+        "    lines = open('/proc/self/status').read().splitlines()\n"
+        "    print([line.split()[1] for line in lines if line.startswith('VmHWM')][0])\n"
+        "from infusion_engine.cli.cache import main\n"
+        "atexit.register(peak)\n"
+        "main()\n"
+    )
+    peaks = []
+    for mebibytes in (1, 256):
+        store = Store(tmp_path / str(mebibytes), on_damage=pytest.fail)
+        x = np.ones(mebibytes << 18, np.float32)
+        store.save(Kind.SAMPLE, SAMPLE.key, {"x": x}, {"identity": SAMPLE.described()})
+        run = subprocess.run(
+            [sys.executable, "-c", program, "verify", "--cache", store.folder],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=60,
+        )
+        peaks.append(int(run.stdout.splitlines()[-1]) / 1024)
+    assert peaks[1] - peaks[0] < 64, peaks
+
+
 def test_list_shows_every_entry_and_the_sum(cache: Path) -> None:
     """One line an entry with key, kind, size, age, interval, preset and the whole plate's name."""
     run = infusion_cache("list", "--cache", cache)

@@ -25,7 +25,7 @@ from infusion_engine.cache.entry import (
     write_entry,
 )
 from infusion_engine.cache.shot_index import ShotNote, now, write_note
-from infusion_engine.cache.tensor_file import Memory, Room, Tensors
+from infusion_engine.cache.tensor_file import Memory, Passing, Room, Tensors
 from infusion_engine.errors import StorageError
 
 __all__ = ["Entry", "Kind", "Store", "Tensors", "default_folder"]
@@ -234,7 +234,7 @@ class Store:
         Raises:
             StorageError: an entry is there and cannot be read now.
         """
-        found = self._read(kind, key)
+        found = self._read(kind, key, Passing())
         return found if isinstance(found, Damage) else None
 
     def _read(self, kind: Kind, key: str, room: Room | None = None) -> Entry | Damage | None:
