@@ -232,7 +232,7 @@ def test_send_to_farm(
 ) -> None:
     """The button is there where infusion-farm is; the run has frames of its own, before and after.
 
-    So what its tasks still read is not written anew by whoever presses Inpaint meanwhile.
+    So what its tasks still read is not written anew by whoever presses Inpaint later.
     """
     import nuke
 
