@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch import Tensor
 
 from infusion_engine.cache.entry import Kind
 from infusion_engine.cache.store import Store
@@ -289,6 +291,29 @@ def test_every_level_is_measured_and_nothing_kept(job: RenderJob, store: Store) 
     assert len(speeds) == 2
     assert all(speed.step_seconds > 0 and speed.evaluation_seconds > 0 for speed in speeds)
     assert not store.folder.exists()
+
+
+@pytest.mark.parametrize(("long", "evaluations"), [(1e-9, 1), (60.0, 2)])
+def test_an_evaluation_that_takes_long_is_not_repeated(
+    job: RenderJob, store: Store, monkeypatch: pytest.MonkeyPatch, *, long: float, evaluations: int
+) -> None:
+    """Of a large hole each takes minutes; a short one is repeated, as the first sets things up."""
+    monkeypatch.setattr("infusion_engine.speed._LONG", long)
+    monkeypatch.setattr("infusion_engine.speed._SECONDS", 0.0)
+    infusion = trial(job, store, Report())
+    count: dict[int, int] = {}
+    denoiser_of = infusion.denoiser
+
+    def counted(level: int) -> Callable[..., Tensor]:
+        def denoise(*given: Any) -> Tensor:
+            count[level] = count.get(level, 0) + 1
+            return denoiser_of(level)(*given)
+
+        return denoise
+
+    monkeypatch.setattr(infusion, "denoiser", counted)
+    measured(infusion)
+    assert count == {0: evaluations, 1: evaluations}
 
 
 @pytest.mark.parametrize("intervals", ["1", "4"])

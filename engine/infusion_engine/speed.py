@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from contextlib import suppress
 from dataclasses import replace
@@ -18,6 +19,9 @@ from infusion_engine.training.fit import fit_interval
 
 _SECONDS = 0.75
 """How long each kind of step is tried at each level; a step that takes longer is tried once."""
+_LONG = 10.0
+"""Seconds after which the first evaluation is not repeated: of so long a one setting up is little,
+and of a large hole each takes minutes."""
 _MOST = 1000
 """Steps after which enough is known in any case."""
 
@@ -74,7 +78,7 @@ def _evaluation_seconds(infusion: Infusion, stage: Stage) -> float:
         hint=bare(x_0[None]),  # of the right size, which is all that time depends on
         shelf=level.shelf,
     )
-    watch = _Watch(infusion)
+    watch = _Watch(infusion, long=_LONG)
     with suppress(_Enough), precise(infusion.settings.precision, x_0.device):
         sample_interval(
             infusion.denoiser(stage.level),
@@ -94,9 +98,14 @@ class _Enough(Exception):  # noqa: N818 - an event, no error of anyone's
 
 
 class _Watch:
-    """Seconds between steps; the first one is left out, because it also sets everything up."""
+    """Seconds between steps; the first one is left out, because it also sets everything up.
 
-    def __init__(self, infusion: Infusion) -> None:
+    Unless that took more than `long` seconds: then it is all that is tried.
+    """
+
+    def __init__(self, infusion: Infusion, *, long: float = math.inf) -> None:
+        self._long = long
+        self._began = time.perf_counter()
         self._report = infusion.report
         self._device = infusion.device
         self._first: float | None = None
@@ -122,7 +131,9 @@ class _Watch:
         self._last = time.perf_counter()
         if self._first is None:
             self._first = self._last
-            return
+            if self._last - self._began < self._long:
+                return
+            self._first = self._began
         self._steps += 1
         if self._last - self._first >= _SECONDS:
             raise _Enough
