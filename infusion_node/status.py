@@ -68,6 +68,8 @@ class Status:
     """The frames that are written; None until then."""
     layers: Tuple[str, ...] = ()
     """The layers that those frames hold, one for each take; empty when they are merged."""
+    further_results: Tuple[str, ...] = ()
+    """Those of further takes, where each take has files of its own."""
     frames_written: int = 0
     """Frames of the result that stand under their final names."""
     engine_pid: Optional[int] = None
@@ -139,8 +141,9 @@ def _resolved(status: Status, plan: Mapping[str, Any]) -> Status:
     """The status once the job is understood: where the frames go and what they hold."""
     output = _section(plan, "output")
     layers: Tuple[str, ...] = ()
-    if output.get("write") != "merged":
-        further = output.get("further_takes") or []
+    further = tuple(str(name) for name in output.get("further_takes") or [] if name)
+    is_merged = output.get("write") == "merged"
+    if not is_merged:
         layers = tuple(str(name) for name in [output.get("layer"), *further] if name)
     files = output.get("files")
     return replace(
@@ -148,6 +151,7 @@ def _resolved(status: Status, plan: Mapping[str, Any]) -> Status:
         result=str(files) if files else None,
         frames=_frames(_section(plan, "plate").get("frames")),
         layers=layers,
+        further_results=further if is_merged else (),
     )
 
 

@@ -140,6 +140,16 @@ def test_no_farm_was_named(shot: Shot) -> None:
     assert told(shot)[-1]["message"] == "No farm was named."
 
 
+def test_a_farm_that_nobody_knows(shot: Shot) -> None:
+    """A mistyped variable is told to a host as well, with what it may be."""
+    command = begun(shot, "--events", "none", "--to", "deadline")
+    command.communicate(timeout=PATIENCE)
+    assert command.returncode == 2
+    last = told(shot)[-1]
+    assert last["message"] == "There is no farm 'deadline'."
+    assert "deadline-cloud, openjd, opencue" in last["remedy"]
+
+
 @pytest.mark.parametrize("option", [("--events", "json"), ("--events-file", "events.ndjson")])
 def test_without_waiting_there_are_no_events(shot: Shot, option: tuple[str, str]) -> None:
     """They would end with the hand-over, which is not the end of anything."""

@@ -124,10 +124,10 @@ def write_entry(
     flush_folder(folder)
 
 
-def read_entry(folder: Path, kind: Kind, key: str, room: Room) -> Entry | Damage | None:
+def read_entry(folder: Path, kind: Kind, key: str, room: Room | None) -> Entry | Damage | None:
     """The entry in `folder`, what is wrong with it, or None when there is no such folder.
 
-    Its tensors are put into `room`.
+    Its tensors are put into `room`, or, where that is None, read and not kept.
 
     Raises:
         OSError: it may be sound, and cannot be read now (no permission, too many open files).
@@ -146,7 +146,7 @@ def read_entry(folder: Path, kind: Kind, key: str, room: Room) -> Entry | Damage
 
 
 def _read_tensors(
-    file: io.BufferedReader, record: Mapping[str, object], room: Room
+    file: io.BufferedReader, record: Mapping[str, object], room: Room | None
 ) -> Tensors | Damage:
     """The tensors of a file, all of it checked against the record; a damage's reason is half."""
     count = os.fstat(file.fileno()).st_size

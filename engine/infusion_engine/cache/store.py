@@ -25,7 +25,7 @@ from infusion_engine.cache.entry import (
     write_entry,
 )
 from infusion_engine.cache.shot_index import ShotNote, now, write_note
-from infusion_engine.cache.tensor_file import Memory, Passing, Room, Tensors
+from infusion_engine.cache.tensor_file import Memory, Room, Tensors
 from infusion_engine.errors import StorageError
 
 __all__ = ["Entry", "Kind", "Store", "Tensors", "default_folder"]
@@ -234,20 +234,20 @@ class Store:
         Raises:
             StorageError: an entry is there and cannot be read now.
         """
-        found = self._read(kind, key, Passing())
+        found = self._read(kind, key, None)
         return found if isinstance(found, Damage) else None
 
-    def _read(self, kind: Kind, key: str, room: Room | None = None) -> Entry | Damage | None:
+    def _read(self, kind: Kind, key: str, room: Room | None) -> Entry | Damage | None:
         folder = self.entry_folder(kind, key)
         try:
-            found = read_entry(folder, kind, key, room or Memory())
+            found = read_entry(folder, kind, key, room)
             for _ in range(_ATTEMPTS):
                 if not isinstance(found, Damage):
                     break
                 # Another process may have replaced the entry between two of our reads: only what
                 # is damaged in a folder that stayed the same is damaged.
                 before = _stamp(folder)
-                found = read_entry(folder, kind, key, room or Memory())
+                found = read_entry(folder, kind, key, room)
                 if _stamp(folder) == before:
                     break
         except OSError as error:
@@ -258,7 +258,7 @@ class Store:
         return found
 
     def _sound(self, kind: Kind, key: str, room: Room | None = None) -> Entry | None:
-        found = self._read(kind, key, room)
+        found = self._read(kind, key, room or Memory())
         if isinstance(found, Damage):
             self._on_damage(
                 f"The cache's {kind.word} {self.entry_folder(kind, key)} is damaged: "

@@ -9,7 +9,6 @@ from __future__ import annotations
 import io
 import json
 import math
-import mmap
 from collections.abc import Callable, Iterator, Mapping
 from typing import Protocol
 
@@ -25,10 +24,6 @@ _NAMES = {
 _AT_ONCE = 1 << 24
 """Bytes that are read or written at once."""
 _LONGEST_HEADER = 1 << 24
-_PRIVATE: dict[str, int] = (
-    {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if hasattr(mmap, "MAP_ANONYMOUS") else {}
-)
-"""Memory that is shared, as a map is by itself, keeps what it is told to let go of."""
 _ALIGNED = 8  # bytes: what the header's length is a multiple of
 
 
@@ -57,27 +52,6 @@ class Memory:
 
     def rest(self) -> None:
         """Nothing."""
-
-
-class Passing:
-    """Room that forgets what was read: for whoever only asks whether a file is sound."""
-
-    def __init__(self) -> None:
-        self._maps: list[mmap.mmap] = []
-
-    def array(self, size: tuple[int, ...], dtype: np.dtype[np.generic]) -> np.ndarray:
-        """An array that is 0 again after the next `rest`, where the system can let go of it."""
-        count = math.prod(size) * dtype.itemsize
-        if count == 0:
-            return np.zeros(size, dtype)
-        self._maps.append(mmap.mmap(-1, count, **_PRIVATE))
-        return np.frombuffer(self._maps[-1], dtype).reshape(size)
-
-    def rest(self) -> None:
-        """Let go of what was read."""
-        if hasattr(mmap, "MADV_DONTNEED"):
-            for one in self._maps:
-                one.madvise(mmap.MADV_DONTNEED)
 
 
 def packed(tensors: Mapping[str, npt.NDArray[np.generic]], room: Room) -> Iterator[bytes]:
@@ -114,14 +88,17 @@ def packed(tensors: Mapping[str, npt.NDArray[np.generic]], room: Room) -> Iterat
 
 
 def unpacked(
-    file: io.BufferedReader, count: int, room: Room, on_bytes: Callable[[bytes | memoryview], None]
+    file: io.BufferedReader,
+    count: int,
+    room: Room | None,
+    on_bytes: Callable[[bytes | memoryview], None],
 ) -> Tensors:
     """The arrays of a file, each put into room of its own.
 
     Args:
         file: at its beginning.
         count: its bytes.
-        room: where arrays are put.
+        room: where arrays are put; None to read them and keep none, in little memory.
         on_bytes: hears every byte of the file, in order.
 
     Raises:
@@ -141,6 +118,11 @@ def unpacked(
         raise TensorFileError("its header is longer than any")
     found: Tensors = {}
     for name, size, dtype in _described(read(length), count - 8 - length):
+        if room is None:
+            left = math.prod(size) * dtype.itemsize
+            while left:
+                left -= len(read(min(left, _AT_ONCE)))
+            continue
         array = room.array(size, dtype)
         flat = array.reshape(-1).view(np.uint8).data
         for first in range(0, len(flat), _AT_ONCE):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -47,7 +47,7 @@ _MODES = [mode.value for mode in EventsMode if mode is not EventsMode.OPENJD]
 @click.option(
     "--to",
     "where",
-    type=click.Choice([one.value for one in Scheduler]),
+    metavar=f"[{'|'.join(one.value for one in Scheduler)}]",
     envvar="INFUSION_FARM",
     show_envvar=True,
     help="The studio's scheduler. openjd runs the job here and now, one task after the other.",
@@ -65,7 +65,7 @@ _MODES = [mode.value for mode in EventsMode if mode is not EventsMode.OPENJD]
     "waits",
     is_flag=True,
     help="Stay until every frame of the job has been written, and tell of each. Ctrl-C ends the "
-    "waiting and not the job.",
+    "waiting and not the job, unless it runs here (openjd).",
 )
 @click.option(
     "--events",
@@ -109,7 +109,7 @@ def submit(
         if not waits:
             order.hand_over(report.check)
             return
-        report.emit(Resolved(farm.plan.described()))
+        report.emit(Resolved(farm.plan_of_tasks.described()))
         report.progress("sending", 0, 0)
         arrivals = Arrivals(farm.plan)
         here = scheduler is Scheduler.OPENJD  # it is at work while its command is
@@ -138,16 +138,22 @@ class _Order:
 
         if self.scheduler is Scheduler.OPENCUE:
             write_spec(self.farm, self.folder, self.terms, self.named)
-            click.echo(f"Wrote {self.folder}")
+            _say(f"Wrote {self.folder}\n")
             name = launch(self.farm, self.folder, self.terms, self.named)
-            click.echo(f"Submitted {name}")
+            _say(f"Submitted {name}\n")
             return
         write_bundle(self.farm, self.folder, self.terms)
-        click.echo(f"Wrote {self.folder}")
+        _say(f"Wrote {self.folder}\n")
         if self.scheduler is Scheduler.OPENJD:
             run_bundle(self.farm, self.folder, self.terms, self.further, meanwhile)
         else:
-            click.echo(submit_bundle(self.folder, self.further, meanwhile), nl=False)
+            _say(submit_bundle(self.folder, self.further, meanwhile))
+
+
+def _say(text: str) -> None:
+    """On stdout; a reader that went away, or a log's full disk, is no end of a submission."""
+    with suppress(OSError):
+        click.echo(text, nl=False)
 
 
 def _scheduler(where: str | None, further: tuple[str, ...]) -> Scheduler:
@@ -157,6 +163,12 @@ def _scheduler(where: str | None, further: tuple[str, ...]) -> Scheduler:
             "No farm was named.",
             remedy="Give --to, or set INFUSION_FARM, to one of "
             f"{', '.join(one.value for one in Scheduler)}.",
+        )
+    if where not in [one.value for one in Scheduler]:
+        raise UsageError(
+            f"There is no farm '{where}'.",
+            remedy="Name one of "
+            f"{', '.join(one.value for one in Scheduler)} with --to or INFUSION_FARM.",
         )
     scheduler = Scheduler(where)
     check_program(scheduler)

@@ -116,7 +116,11 @@ class _Watch(threading.Thread):
 
     def _look_for_file(self) -> None:
         """Pass a cancel file on as a request, and take it away so that the next run may go on."""
-        if self._cancel_file is not None and self._cancel_file.exists():
-            self._report.stop.ask(f"the file '{self._cancel_file}'")
-            with contextlib.suppress(OSError):  # the request counts, whether it goes away or not
+        if self._cancel_file is None:
+            return
+        # A file server may answer with an error for a while, and this thread has to outlive that.
+        # Once the file was seen the request counts, whether it goes away or not.
+        with contextlib.suppress(OSError):
+            if self._cancel_file.exists():
+                self._report.stop.ask(f"the file '{self._cancel_file}'")
                 self._cancel_file.unlink()

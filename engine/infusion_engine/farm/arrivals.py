@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from pathlib import Path
 
-from infusion_engine.errors import Cancelled, LeftToFarm
+from infusion_engine.errors import Cancelled, LeftToFarm, StorageError
 from infusion_engine.plan import Plan
 from infusion_engine.progress import Report
 from infusion_engine.take import by_files
+from infusion_node.wire.events import Progress
 
 _LOOK_SECONDS = 2.0
 """Time between two looks: each asks the file server about every frame that is still to come."""
@@ -31,12 +33,21 @@ class Arrivals:
 
         Args:
             plan: of the job.
+
+        Raises:
+            StorageError: the output's folder cannot be looked into.
         """
         self._missing: dict[Path, tuple[int, _Stamp]] = {}
         for takes in by_files(plan.takes):
             for frame in plan.shot.frames:
                 path = takes[0].output.path(frame)
-                self._missing[path] = (frame, _stamp(path))
+                try:
+                    self._missing[path] = (frame, _stamp(path))
+                except OSError as error:
+                    raise StorageError(
+                        f"'{path}' cannot be looked at: {error.strerror or error}.",
+                        remedy="See whether its disk is well.",
+                    ) from error
         self._count = len(self._missing)
         self._told: int | None = None
 
@@ -46,15 +57,18 @@ class Arrivals:
         Raises:
             Cancelled: a stop was asked for.
         """
+        report.phase = "farm"
         for path, (frame, before) in list(self._missing.items()):
-            if _stamp(path) not in (before, None):
-                del self._missing[path]
-                report.frame(frame, path)
+            report.check()
+            with suppress(OSError):  # a file server's trouble passes
+                if _stamp(path) not in (before, None):
+                    del self._missing[path]
+                    report.frame(frame, path)
         there = self._count - len(self._missing)
         if there != self._told:  # a farm takes hours, and a log should not say so at every look
-            report.progress("farm", there, self._count)
+            # Told for certain, unlike most progress; and how long a farm takes nobody knows.
+            report.emit(Progress("farm", there, self._count))
             self._told = there
-        report.check()
         return not self._missing
 
     def await_all(self, report: Report) -> None:
@@ -78,9 +92,13 @@ class Arrivals:
 
 
 def _stamp(path: Path) -> _Stamp:
-    """When a file was changed, in nanoseconds, and its size in bytes."""
+    """When a file was changed, in nanoseconds, and its size in bytes.
+
+    Raises:
+        OSError: it may be there, and cannot be looked at.
+    """
     try:
         found = path.stat()
-    except OSError:
+    except FileNotFoundError:
         return None
     return found.st_mtime_ns, found.st_size

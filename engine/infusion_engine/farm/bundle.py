@@ -12,7 +12,7 @@ from pathlib import Path
 
 import yaml
 
-from infusion_engine.errors import Cancelled, InfusionError, UsageError
+from infusion_engine.errors import Cancelled, InfusionError, LeftToFarm, UsageError
 from infusion_engine.farm.division import Division
 from infusion_engine.farm.needs import needs_of
 from infusion_engine.farm.paths import FarmPath, farm_paths
@@ -64,6 +64,12 @@ class FarmJob:
             report=None,
             events_file=None,
         )
+
+    @property
+    def plan_of_tasks(self) -> Plan:
+        """The plan as tasks will find it, for whoever is told of it."""
+        settings = replace(self.plan.settings, fits_start=self.fits.start)
+        return replace(self.plan, job=self.job, settings=settings)
 
 
 def farm_job(plan: Plan, division: Division, fits: Fits) -> FarmJob:
@@ -161,13 +167,13 @@ def handed_over(folder: Path) -> Iterator[None]:
 
     Raises:
         InfusionError: what was raised in the block.
-        Cancelled: somebody asked to stop.
+        LeftToFarm: somebody asked to stop.
     """
     left = f"'{folder}' was left, since tasks may read it; another try needs another folder."
     try:
         yield
-    except KeyboardInterrupt:
-        raise Cancelled("The submission was stopped.", remedy=left) from None
+    except (KeyboardInterrupt, Cancelled):
+        raise LeftToFarm("The submission was stopped.", remedy=left) from None
     except InfusionError as error:
         raise type(error)(str(error), remedy=left) from error
 

@@ -32,6 +32,9 @@ Meanwhile = Callable[[], object]
 _WAIT_SECONDS = 0.2
 """Time between two such calls."""
 
+_GRACE_SECONDS = 3.0
+"""Time that such a command has to end when it is told to."""
+
 _WHERE_FROM = {
     "deadline": "pip install deadline",
     "openjd": "pip install openjd-cli",
@@ -129,8 +132,12 @@ def _heard(process: subprocess.Popen[str], meanwhile: Meanwhile) -> tuple[str, s
                 else:
                     return told or "", errors or ""
         except BaseException:
-            process.kill()
-            process.wait()  # leaving the block does not, after Ctrl-C
+            process.terminate()  # openjd ends its task, which is in a session of its own
+            try:
+                process.wait(_GRACE_SECONDS)
+            finally:
+                process.kill()
+                process.wait()  # leaving the block does not, after Ctrl-C
             raise
 
 

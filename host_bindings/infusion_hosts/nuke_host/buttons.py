@@ -45,13 +45,17 @@ def cancel(group: nuke.Group) -> None:
 
 
 def new_take(group: nuke.Group) -> None:
-    """Move the seed past the takes that there are, and inpaint from the same fits."""
-    if session_of(group).node.status.state.is_working:
+    """Move the seed past the takes that there are, and inpaint from the same fits.
+
+    Those of a run that a farm did are the farm's.
+    """
+    session = session_of(group)
+    if session.node.status.state.is_working:
         nuke.message("This node is at work. Cancel it, or wait until it is done.")
         return
     seed = group["seed"]
     seed.setValue(int(seed.value()) + max(1, int(group["takes"].value())))
-    inpaint(group)
+    inpaint(group, session.last_where())
 
 
 def send_to_farm(group: nuke.Group) -> None:
@@ -61,7 +65,11 @@ def send_to_farm(group: nuke.Group) -> None:
 
 def open_report(group: nuke.Group) -> None:
     """Open the last run's page."""
-    run = session_of(group).last_run()
+    session = session_of(group)
+    if session.last_where() is Where.FARM:
+        nuke.message("A farm's run has no report: none of its tasks sees all of the work.")
+        return
+    run = session.last_run()
     page = None if run is None else run.report / "index.html"
     if page is None or not page.is_file():
         nuke.message("There is no report yet. It is written as soon as the engine works.")
@@ -78,7 +86,9 @@ def reveal_files(group: nuke.Group) -> None:
         nuke.message(str(error))
         return
     found = session.node.status.result
-    folders = ([Path(found).parent] if found else []) + [workspace / "result", workspace]
+    run = session.last_run()
+    own = [] if run is None or session.last_where() is Where.HERE else [run.path / "result"]
+    folders = ([Path(found).parent] if found else []) + own + [workspace / "result", workspace]
     for folder in folders:
         if folder.is_dir():
             webbrowser.open(folder.as_uri())

@@ -15,7 +15,7 @@ from infusion_hosts.nuke_host.group import NAME, Result, build, show_view, unrec
 from infusion_hosts.nuke_host.updates import Follower
 from infusion_node.engine import farm_beside, find_engine
 from infusion_node.errors import NodeError
-from infusion_node.job_folder import JobFolder, RunFolder
+from infusion_node.job_folder import JobFolder, RunFolder, Where
 from infusion_node.node import InfusionNode
 from infusion_node.status import State, Status
 
@@ -50,6 +50,12 @@ class Session:
         with suppress(NodeError):
             return JobFolder(self.host.workspace()).latest_run()
         return None
+
+    def last_where(self) -> Where:
+        """Who does, or did, the last run."""
+        run = self.last_run()
+        record = None if run is None else run.read_record()
+        return Where.HERE if record is None else record.where
 
     def show(self, status: Status) -> None:
         """Show a status: in the panel, and with a run's end in the graph. Main thread only."""

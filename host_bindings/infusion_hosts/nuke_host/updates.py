@@ -8,6 +8,7 @@ from typing import Callable, Optional
 
 import nuke
 
+from infusion_node.job_folder import Where
 from infusion_node.node import POLL_SECONDS, InfusionNode
 from infusion_node.status import Status
 
@@ -75,7 +76,8 @@ class Follower:
         bar: Optional[Bar] = None
         while not self._is_over.is_set():
             status = self._node.poll()
-            if status.state.is_working:
+            # A farm takes hours, for which nobody wants a window, whose Cancel is soon pressed.
+            if status.state.is_working and self._node.where is Where.HERE:
                 bar = bar or Bar(f"Infusion Inpaint: {self._title}")
                 if bar.show(status):
                     self._node.cancel()

@@ -37,11 +37,16 @@ def test_the_installed_files_are_where_the_page_says(page: str, tmp_path: Path) 
 
 
 def test_a_runs_files_are_where_the_page_says(
-    page: str, node: nuke.Group, stage: Stage, stand_in: Callable[[str], Path], tmp_path: Path
+    page: str,
+    node: nuke.Group,
+    stage: Stage,
+    stand_in: Callable[[str], Path],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """After a first shot, and one for the farm, the node's folder holds what the table lists."""
     import nuke
 
+    monkeypatch.setenv("INFUSION_FARM", "deadline-cloud")
     engine = stand_in("finish")
     engine.with_name("infusion-farm").symlink_to(engine)
     node.setInput(0, nuke.nodes.Grade(multiply=1.0, inputs=[node.input(0)]))
@@ -54,7 +59,9 @@ def test_a_runs_files_are_where_the_page_says(
     named = set(re.findall(r"^\| `(.*?)` \|", table, re.MULTILINE))
     named -= {"result", "runs/0002/result", "cache"}  # those the engine makes
     assert len(named) == 6
-    assert [name for name in named if not (tmp_path / folder / name).exists()] == []
+    workspace = sessions.session_of(node).host.workspace()
+    assert workspace.match(folder)
+    assert [name for name in named if not (workspace / name).exists()] == []
 
 
 def test_the_page_has_every_button(page: str) -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from infusion_hosts.nuke_host import buttons, panel, sessions
 from infusion_hosts.nuke_host.group import child
+from infusion_node.node import InfusionNode
 from infusion_node.status import State
 from infusion_node.wire.job import RenderJob
 from tests.hosts.nuke.conftest import FIRST, LAST, as_fake
@@ -228,7 +229,11 @@ def _with_farm(engine: Path) -> None:
 
 
 def test_send_to_farm(
-    node: nuke.Group, stage: Stage, stand_in: Callable[[str], Path], tmp_path: Path
+    node: nuke.Group,
+    stage: Stage,
+    stand_in: Callable[[str], Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The button is there where infusion-farm is; the run has frames of its own, before and after.
 
@@ -236,6 +241,9 @@ def test_send_to_farm(
     """
     import nuke
 
+    monkeypatch.setenv("INFUSION_FARM", "deadline-cloud")
+    opened: list[str] = []
+    monkeypatch.setattr("webbrowser.open", opened.append)
     engine = stand_in("finish")
     assert node["infusion_farm"].visible() is False
     _with_farm(engine)
@@ -257,6 +265,18 @@ def test_send_to_farm(
     words = json.loads((own / "run.json").read_text())["command"]
     assert words[1:3] == ["submit", "--wait"]
     assert str(child(node, "result")["file"].value()).startswith(str(own / "result"))
+    assert all(line.startswith("Writing the plate") for _, line in stage.bars)  # a farm takes hours
+
+    (own / "result").mkdir()
+    (own.parents[1] / "result").mkdir()
+    sessions.session_of(node).node = InfusionNode(sessions.session_of(node).host)
+    buttons.reveal_files(node)  # as after the script was opened again
+    assert opened == [(own / "result").as_uri()]
+    buttons.open_report(node)
+    assert stage.messages == ["A farm's run has no report: none of its tasks sees all of the work."]
+    buttons.new_take(node)
+    second = json.loads((own.with_name("0002") / "run.json").read_text())
+    assert second["command"][1:3] == ["submit", "--wait"]
 
 
 @pytest.mark.slow
