@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +18,7 @@ import pytest
 from infusion_engine.farm.bundle import FarmJob, write_bundle
 from infusion_engine.farm.steps import Fits
 from infusion_engine.farm.template import Terms, parameter_values
+from tests.farm.conftest import TINY
 
 if TYPE_CHECKING:
     from tests.farm.conftest import Shot
@@ -43,6 +47,24 @@ def begun(farm: FarmJob, bundle: Path, *arguments: str, **values: str) -> subpro
         text=True,
         env=environment(bundle.parent),
     )
+
+
+def at_work(folder: Path) -> list[str]:
+    """The command lines of all engines that are told of a folder."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):  # it ended meanwhile
+            line = path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            found += [line] if f"{COMMANDS}/infusion-render" in line and str(folder) in line else []
+    return found
+
+
+def until(happened: Callable[[], bool]) -> None:
+    """Return once something has happened."""
+    deadline = time.monotonic() + PATIENCE
+    while not happened():
+        assert time.monotonic() < deadline, "it never happened"
+        time.sleep(0.05)
 
 
 def said(worker: subprocess.Popen[str]) -> str:
@@ -119,6 +141,29 @@ def test_one_worker_ends_with_the_bits_of_a_whole_render(
     assert len(frames(tmp_path / "out")) == len(FRAMES)
     assert frames(tmp_path / "out") == frames(tmp_path / "whole")
     assert kept(tmp_path / "cache") == kept(tmp_path / "own")
+
+
+@pytest.mark.slow
+def test_stopping_it_ends_the_task(make_shot: Callable[..., Shot], tmp_path: Path) -> None:
+    """OpenJD's tasks have a session of their own: one that went on would keep the device."""
+    shot = make_shot(tmp_path, FRAMES)
+    job = shot.job_file(settings={**TINY, "steps_per_interval": "100000"})
+    command = subprocess.Popen(
+        [
+            *(COMMANDS / "infusion-farm", "submit", "--wait", "--to", "openjd", "--job", job),
+            *("--events", "none", "--bundle", tmp_path / "bundle"),
+        ],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment(tmp_path),
+    )
+    until(lambda: any("--stage base" in line for line in at_work(tmp_path)))
+    command.send_signal(signal.SIGTERM)
+    _, errors = command.communicate(timeout=PATIENCE)
+    assert command.returncode == 130
+    assert "The submission was stopped" in errors
+    until(lambda: at_work(tmp_path) == [])
 
 
 @pytest.mark.slow
