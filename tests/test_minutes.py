@@ -23,7 +23,7 @@ from infusion_engine.minutes import budgeted
 from infusion_engine.plan import Plan, prepare
 from infusion_engine.progress import Report
 from infusion_engine.settings import PRESETS, Settings
-from infusion_engine.speed import measured
+from infusion_engine.speed import _Enough, _Watch, measured
 from infusion_engine.training import fit
 from infusion_engine.training.window import Window, draw_window
 from infusion_node.wire.events import Event, Progress, Waiting, Warned
@@ -293,6 +293,21 @@ def test_every_level_is_measured_and_nothing_kept(job: RenderJob, store: Store) 
     assert not store.folder.exists()
 
 
+def test_a_moment_of_other_work_is_no_slow_device(
+    job: RenderJob, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One step that waits for somebody else: it is the others that tell."""
+    infusion = trial(job, store, Report())
+    ticks = iter([0.0, 3.0, 3.1, 3.2, 3.3, 3.4, 9.0])
+    monkeypatch.setattr("infusion_engine.speed.time.perf_counter", lambda: next(ticks))
+    watch = _Watch(infusion)
+    for _ in range(5):
+        watch.done()
+    with pytest.raises(_Enough):
+        watch.done()
+    assert watch.typical == pytest.approx(0.1)
+
+
 @pytest.mark.parametrize(("long", "evaluations"), [(1e-9, 1), (60.0, 2)])
 def test_an_evaluation_that_takes_long_is_not_repeated(
     job: RenderJob, store: Store, monkeypatch: pytest.MonkeyPatch, *, long: float, evaluations: int
@@ -300,6 +315,7 @@ def test_an_evaluation_that_takes_long_is_not_repeated(
     """Of a large hole each takes minutes; a short one is repeated, as the first sets things up."""
     monkeypatch.setattr("infusion_engine.speed._LONG", long)
     monkeypatch.setattr("infusion_engine.speed._SECONDS", 0.0)
+    monkeypatch.setattr("infusion_engine.speed._FEW", 1)
     infusion = trial(job, store, Report())
     count: dict[int, int] = {}
     denoiser_of = infusion.denoiser

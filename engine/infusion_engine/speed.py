@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import statistics
 import time
 from contextlib import suppress
 from dataclasses import replace
@@ -17,8 +18,11 @@ from infusion_engine.diffusion.sample import NoiseSource, Scene, sample_interval
 from infusion_engine.infuse import Infusion
 from infusion_engine.training.fit import fit_interval
 
-_SECONDS = 0.75
-"""How long each kind of step is tried at each level; a step that takes longer is tried once."""
+_SECONDS, _MOST_SECONDS = 0.75, 3.0
+"""How long each kind of step is tried at each level: for the first, or, where steps are so long
+that it has not seen a few, for the second. A step that takes longer is tried once."""
+_FEW = 3
+"""Steps of which one may have been held up by other work, and the rest still tell."""
 _LONG = 10.0
 """Seconds after which the first evaluation is not repeated: of so long a one setting up is little,
 and of a large hole each takes minutes."""
@@ -63,7 +67,7 @@ def _step_seconds(infusion: Infusion, stage: Stage) -> float:
             on_step=lambda _step, _loss: watch.done(),
         )
     infusion.model.eval()
-    return watch.mean
+    return watch.typical
 
 
 def _evaluation_seconds(infusion: Infusion, stage: Stage) -> float:
@@ -90,7 +94,7 @@ def _evaluation_seconds(infusion: Infusion, stage: Stage) -> float:
             source=NoiseSource(seed=0, take=0, level=stage.level),
             on_step=lambda _step: watch.done(),
         )
-    return watch.mean
+    return watch.typical
 
 
 class _Enough(Exception):  # noqa: N818 - an event, no error of anyone's
@@ -104,20 +108,19 @@ class _Watch:
     """
 
     def __init__(self, infusion: Infusion, *, long: float = math.inf) -> None:
-        self._long = long
-        self._began = time.perf_counter()
         self._report = infusion.report
         self._device = infusion.device
-        self._first: float | None = None
-        self._last = 0.0
-        self._steps = 0
+        self._long = long
+        self._last = time.perf_counter()
+        self._is_set_up = False
+        self._seconds: list[float] = []
 
     @property
-    def mean(self) -> float:
-        """Seconds of a step, above 0."""
-        if self._first is None or not self._steps:
+    def typical(self) -> float:
+        """Seconds of a step, above 0: the median, which a moment of other work does not change."""
+        if not self._seconds:
             raise AssertionError("a level has more than one step to try")
-        return max(self._last - self._first, 1e-9) / self._steps
+        return max(statistics.median(self._seconds), 1e-9)
 
     def done(self) -> None:
         """One more step is done.
@@ -128,12 +131,11 @@ class _Watch:
         self._report.check()
         if self._device.type == "cuda":
             torch.cuda.synchronize(self._device)
-        self._last = time.perf_counter()
-        if self._first is None:
-            self._first = self._last
-            if self._last - self._began < self._long:
-                return
-            self._first = self._began
-        self._steps += 1
-        if self._last - self._first >= _SECONDS:
+        now = time.perf_counter()
+        seconds, self._last = now - self._last, now
+        if self._is_set_up or seconds > self._long:
+            self._seconds.append(seconds)
+        self._is_set_up = True
+        spent = sum(self._seconds)
+        if spent >= _MOST_SECONDS or (spent >= _SECONDS and len(self._seconds) >= _FEW):
             raise _Enough
