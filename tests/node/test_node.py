@@ -372,8 +372,9 @@ def test_a_silent_engine_on_another_machine_is_left_alone(
     assert status.line.startswith("Not heard of for")
     assert not run.cancel.exists()
     os.kill(record.pid, 0)  # it still works
-    node.cancel()
-    until(node, ended)
+    for one in (node, guest):
+        one.cancel()
+        until(one, ended)
 
 
 def test_a_follower_tells_each_change_once_and_ends(
