@@ -38,9 +38,9 @@ def test_the_preset_s_own_time_gives_the_preset() -> None:
     assert budget.expected_seconds == pytest.approx(FITTING + SAMPLING + VOTING)
 
 
-@pytest.mark.parametrize("share", [0.3, 0.5, 2.0, 5.0])
+@pytest.mark.parametrize("share", [2.0, 5.0])
 def test_all_levels_get_the_same_share_of_steps(share: float) -> None:
-    """More or less time changes optimiser steps in proportion, and nothing else."""
+    """More time changes optimiser steps in proportion, and nothing else."""
     budget = allocated(DRAFT, SPEEDS, seconds=FITTING * share + SAMPLING + VOTING, takes=1)
     expected = replace(
         DRAFT, steps_per_interval=int(600 * share), detail_steps_per_interval=int(200 * share)
@@ -48,21 +48,31 @@ def test_all_levels_get_the_same_share_of_steps(share: float) -> None:
     assert budget.settings == expected
 
 
+@pytest.mark.parametrize(("share", "evaluations"), [(0.75, (12, 6)), (0.5, (8, 4))])
+def test_less_time_is_less_of_both(share: float, evaluations: tuple[int, int]) -> None:
+    """Down to half of the preset's."""
+    seconds = (FITTING + SAMPLING) * share + VOTING
+    found = allocated(DRAFT, SPEEDS, seconds=seconds, takes=1).settings
+    assert found.steps_per_interval == pytest.approx(600 * share, abs=1)
+    assert found.detail_steps_per_interval == pytest.approx(200 * share, abs=1)
+    assert (found.sampling_steps, found.detail_sampling_steps) == evaluations
+
+
 def test_every_take_is_sampled_from_the_same_time() -> None:
-    """What three takes need more for sampling is taken from the fits."""
-    budget = allocated(DRAFT, SPEEDS, seconds=FITTING / 2 + 3 * (SAMPLING + VOTING), takes=3)
-    assert budget.settings.steps_per_interval == 300
-    assert budget.settings.sampling_steps == DRAFT.sampling_steps
-    assert budget.expected_seconds == pytest.approx(FITTING / 2 + 3 * (SAMPLING + VOTING))
+    """What three takes need more for sampling is missing for all."""
+    seconds = (FITTING + 3 * SAMPLING) * 0.75 + 3 * VOTING
+    budget = allocated(DRAFT, SPEEDS, seconds=seconds, takes=3)
+    assert budget.settings.steps_per_interval == pytest.approx(450, abs=1)
+    assert budget.settings.sampling_steps == 12
+    assert budget.expected_seconds == pytest.approx(seconds, rel=0.01)
 
 
-def test_sampling_is_cut_only_after_the_fits() -> None:
-    """With the fewest optimiser steps, evaluations get what is left."""
-    seconds = FITTING * LEAST_STEPS + SAMPLING * 0.75 + VOTING
-    budget = allocated(DRAFT, SPEEDS, seconds=seconds, takes=1)
-    found = budget.settings
-    assert (found.steps_per_interval, found.detail_steps_per_interval) == (150, 50)
-    assert (found.sampling_steps, found.detail_sampling_steps) == (12, 6)
+def test_below_a_half_steps_alone_are_cut() -> None:
+    """Evaluations stay at half of the preset's, down to a quarter of the steps."""
+    seconds = FITTING * 0.3 + SAMPLING * LEAST_SAMPLING + VOTING
+    found = allocated(DRAFT, SPEEDS, seconds=seconds, takes=1).settings
+    assert found.steps_per_interval == pytest.approx(180, abs=1)
+    assert (found.sampling_steps, found.detail_sampling_steps) == (8, 4)
 
 
 @pytest.mark.parametrize("seconds", [-100.0, 0.0, FITTING * LEAST_STEPS])
@@ -89,7 +99,7 @@ def test_a_long_time_is_not_used_up() -> None:
 def test_a_single_level_has_no_detail_to_pay_for() -> None:
     """The settings of finer sizes cost nothing where there are none."""
     fitting, sampling = (4 + 1) * 600 * 0.1, 5 * 16 * 0.5
-    seconds = fitting / 2 + sampling + VOTING
+    seconds = (fitting + sampling) / 2 + VOTING
     budget = allocated(DRAFT, SPEEDS[:1], seconds=seconds, takes=1)
     assert budget.settings.steps_per_interval == 300
 
@@ -108,15 +118,17 @@ def test_a_single_level_has_no_detail_to_pay_for() -> None:
 def test_more_batches_are_paid_for_once(batches: int, levels: int, fitting: float) -> None:
     """By the coarsest level's first interval, as a step each; half the time is half the steps."""
     settings = replace(DRAFT, layout_batches=batches)
-    sampling = 5 * 16 * 0.5 + VOTING + (levels - 1) * 2 * 8 * 2.0
-    whole = allocated(settings, SPEEDS[:levels], seconds=fitting + sampling, takes=1)
-    half = allocated(settings, SPEEDS[:levels], seconds=fitting / 2 + sampling, takes=1)
+    both = fitting + 5 * 16 * 0.5 + (levels - 1) * 2 * 8 * 2.0
+    whole = allocated(settings, SPEEDS[:levels], seconds=both + VOTING, takes=1)
+    half = allocated(settings, SPEEDS[:levels], seconds=both / 2 + VOTING, takes=1)
     assert whole.settings == settings
-    assert whole.expected_seconds == pytest.approx(fitting + sampling)
+    assert whole.expected_seconds == pytest.approx(both + VOTING)
     assert half.settings == replace(
         settings,
         steps_per_interval=300,
         detail_steps_per_interval=100,
+        sampling_steps=8,
+        detail_sampling_steps=4,
     )
 
 

@@ -13,7 +13,7 @@ LEAST_STEPS = 0.25
 MOST_STEPS = 10.0
 """Most of it: what more would bring is not known, and the render ends before its time."""
 LEAST_SAMPLING = 0.5
-"""Least share of the preset's denoiser evaluations, tried where the least of steps is too long."""
+"""Least share of the preset's denoiser evaluations: from here on optimiser steps alone are cut."""
 
 
 @dataclass(frozen=True)
@@ -42,9 +42,11 @@ def allocated(
     """The settings that spend `seconds` on fitting and sampling, as far as sense allows.
 
     Optimiser steps of all levels get the same share of the preset's, from LEAST_STEPS to
-    MOST_STEPS. Only where the least share is too long are denoiser evaluations cut as well, down to
-    LEAST_SAMPLING. Numbers are rounded down, to keep within the time. The time is not kept where
-    the least of everything takes longer, nor used up where the most of everything does not.
+    MOST_STEPS. Below 1 denoiser evaluations get that share as well, but no less than
+    LEAST_SAMPLING: in a large hole they take most of the time, and half of them tell little, where
+    a fit of a quarter of its steps has no fire in it. Numbers are rounded down, to keep within the
+    time. The time is not kept where the least of everything takes longer, nor used up where the
+    most of everything does not.
 
     Args:
         settings: of the preset; its numbers of steps are what is scaled.
@@ -56,11 +58,8 @@ def allocated(
     seconds -= searching
     fitting = _fitting_seconds(settings, speeds)
     sampling = _sampling_seconds(settings, speeds) * takes
-    steps = min(max((seconds - sampling) / fitting, LEAST_STEPS), MOST_STEPS)
-    share = 1.0
-    if steps == LEAST_STEPS:
-        left = seconds - LEAST_STEPS * fitting
-        share = min(max(left / sampling, LEAST_SAMPLING), 1.0)
+    share = min(max(seconds / (fitting + sampling), LEAST_SAMPLING), 1.0)
+    steps = min(max((seconds - share * sampling) / fitting, LEAST_STEPS), MOST_STEPS)
     found = replace(
         settings,
         steps_per_interval=_share(settings.steps_per_interval, steps),
