@@ -10,8 +10,6 @@ others. Seconds of reading and writing are told apart from those of the work. Ru
 from __future__ import annotations
 
 import argparse
-import subprocess
-import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -22,12 +20,13 @@ import matplotlib as mpl
 from matplotlib import pyplot as plt
 
 from benchmarks.large import write_shot
+from benchmarks.rendering import Rendering, rendered
 from benchmarks.stamp import commit_here, put, stamped
 from infusion_node.wire.events import Progress, from_line
 
 _DRIFT = 1
 _PLATE, _HOLE, _FRAMES = (960, 540), 96, 12
-STEPS = ("steps_per_interval=20", "detail_steps_per_interval=20")
+STEPS = {"steps_per_interval": "20", "detail_steps_per_interval": "20"}
 
 
 @dataclass(frozen=True)
@@ -62,7 +61,7 @@ SERIES: dict[str, tuple[Size, ...]] = {
 _LABELS = {"plate": "pixels of the plate", "matte": "pixels of the matte", "frames": "frames"}
 
 
-def rendered(size: Size, threads: int) -> Point:
+def tried(size: Size, threads: int) -> Point:
     """One render of a shot that is made for it.
 
     Raises:
@@ -73,18 +72,9 @@ def rendered(size: Size, threads: int) -> Point:
         hole = (size.hole, size.hole)
         write_shot(folder, (size.width, size.height), size.frames, hole, _DRIFT)
         events = folder / "events.ndjson"
-        run = subprocess.run(
-            [
-                *(sys.executable, "-m", "infusion_engine.cli.render", str(folder / "plate")),
-                *("--matte", str(folder / "matte"), "--output", str(folder / "out")),
-                *("--preset", "draft", "--device", "cpu", "--threads", str(threads)),
-                *("--no-cache", "--events", "none", "--events-file", str(events)),
-                *(part for setting in STEPS for part in ("--set", setting)),
-            ],
-            check=False,
-        )
-        if run.returncode:
-            raise RuntimeError(f"the render of {size} ended with code {run.returncode}")
+        rendering = Rendering(settings=STEPS, threads=threads)
+        flags = ("--events-file", str(events))
+        rendered(rendering, folder / "plate", folder / "matte", folder / "out", *flags)
         return timed(size, events.read_text().splitlines())
 
 
@@ -145,13 +135,13 @@ def result(threads: int) -> tuple[dict[str, Any], dict[str, list[Point]]]:
     for sizes in SERIES.values():
         for size in sizes:
             if size not in known:
-                known[size] = rendered(size, threads)
+                known[size] = tried(size, threads)
                 print(known[size], flush=True)
     series = {name: [known[size] for size in sizes] for name, sizes in SERIES.items()}
     found = {
         "claim": "Seconds go by the matte and the frames; what goes by the plate is its files.",
         "threads": threads,
-        "settings": list(STEPS),
+        "settings": STEPS,
         "growth": {name: growth(name, points) for name, points in series.items()},
         "series": {name: [asdict(point) for point in points] for name, points in series.items()},
     }

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, List, Mapping, Optional, Tuple
+from typing import Any, Mapping, Optional, Tuple
 
 from infusion_node.engine import farm_beside
 from infusion_node.errors import SetupError
@@ -47,11 +49,14 @@ def frames_there(run: RunFolder, status: Status) -> Optional[Tuple[int, int]]:
     """
     if status.result is None or status.frames is None:
         return None
-    files: List[Path] = []
+    there, count = 0, 0
+    numbers = range(status.frames.first, status.frames.last + 1)
     for pattern in map(Path, (status.result, *status.further_results)):
         if run.path not in pattern.parents:
             return None
-        numbers = range(status.frames.first, status.frames.last + 1)
-        has_number = "%" in pattern.name
-        files += [pattern.with_name(pattern.name % n) if has_number else pattern for n in numbers]
-    return sum(path.is_file() for path in files), len(files)
+        names = {pattern.name % n if "%" in pattern.name else pattern.name for n in numbers}
+        count += len(names)
+        with suppress(OSError):  # there is no such folder before the first frame
+            # One question to the file server, and not one for each frame: polls come often.
+            there += len(names & set(os.listdir(pattern.parent)))  # noqa: PTH208 - names are wanted
+    return there, count

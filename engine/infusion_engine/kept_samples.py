@@ -82,4 +82,4 @@ class KeptSamples:
 
     def _finished(self, stages: Sequence[Stage], level: int) -> Tensor | None:
         """The last sample of a level, if it is at hand."""
-        return self.of(max((s for s in stages if s.level == level), key=stages.index))
+        return self.of(next(stage for stage in reversed(stages) if stage.level == level))

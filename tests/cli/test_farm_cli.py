@@ -290,13 +290,18 @@ def test_deadline_cloud_refuses_the_bundle(shot: Shot, deadline: Callable[[int],
     assert (shot.folder / "job-farm-4/job.json").is_file()
 
 
-def test_a_submission_that_is_stopped(shot: Shot, put_program: PutProgram) -> None:
-    """Ctrl-C while the scheduler's command is at work: code 130, and the bundle stays, too."""
-    stopping = """#!{python}
+@pytest.mark.parametrize("answer", ["SIG_DFL", "SIG_IGN"])
+def test_a_submission_that_is_stopped(shot: Shot, put_program: PutProgram, answer: str) -> None:
+    """Ctrl-C while the scheduler's command is at work: code 130, and the bundle stays, too.
+
+    So it is where that command does not hear what it is told.
+    """
+    stopping = f"""#!{{python}}
 import os, signal, time
-open({log!r}, "w").write(str(os.getpid()))
+signal.signal(signal.SIGTERM, signal.{answer})
+open({{log!r}}, "w").write(str(os.getpid()))
 os.kill(os.getppid(), signal.SIGINT)
-time.sleep(100 + {code})
+time.sleep(100 + {{code}})
 """
     log = put_program("deadline", stopping, 0)
     run = infusion_farm("submit", "--job", shot.job_file(), "--to", "deadline-cloud")

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from infusion_engine.farm.cue import Show
     from infusion_engine.farm.template import Terms
 
+_SCHEDULERS = [one.value for one in Scheduler]
 _MODES = [mode.value for mode in EventsMode if mode is not EventsMode.OPENJD]
 
 
@@ -47,7 +48,7 @@ _MODES = [mode.value for mode in EventsMode if mode is not EventsMode.OPENJD]
 @click.option(
     "--to",
     "where",
-    metavar=f"[{'|'.join(one.value for one in Scheduler)}]",
+    metavar=f"[{'|'.join(_SCHEDULERS)}]",
     envvar="INFUSION_FARM",
     show_envvar=True,
     help="The studio's scheduler. openjd runs the job here and now, one task after the other.",
@@ -158,17 +159,10 @@ def _say(text: str) -> None:
 
 def _scheduler(where: str | None, further: tuple[str, ...]) -> Scheduler:
     """Who takes the job; what it needs is there."""
-    if where is None:
+    if where not in _SCHEDULERS:
         raise UsageError(
-            "No farm was named.",
-            remedy="Give --to, or set INFUSION_FARM, to one of "
-            f"{', '.join(one.value for one in Scheduler)}.",
-        )
-    if where not in [one.value for one in Scheduler]:
-        raise UsageError(
-            f"There is no farm '{where}'.",
-            remedy="Name one of "
-            f"{', '.join(one.value for one in Scheduler)} with --to or INFUSION_FARM.",
+            "No farm was named." if where is None else f"There is no farm '{where}'.",
+            remedy=f"Give --to, or set INFUSION_FARM, to one of {', '.join(_SCHEDULERS)}.",
         )
     scheduler = Scheduler(where)
     check_program(scheduler)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from contextlib import suppress
 from pathlib import Path
 
 from infusion_engine.errors import Cancelled, LeftToFarm, StorageError
@@ -60,10 +59,13 @@ class Arrivals:
         report.phase = "farm"
         for path, (frame, before) in list(self._missing.items()):
             report.check()
-            with suppress(OSError):  # a file server's trouble passes
-                if _stamp(path) not in (before, None):
-                    del self._missing[path]
-                    report.frame(frame, path)
+            try:
+                is_there = _stamp(path) not in (before, None)
+            except OSError:
+                continue  # a file server's trouble passes
+            if is_there:
+                del self._missing[path]
+                report.frame(frame, path)
         there = self._count - len(self._missing)
         if there != self._told:  # a farm takes hours, and a log should not say so at every look
             # Told for certain, unlike most progress; and how long a farm takes nobody knows.

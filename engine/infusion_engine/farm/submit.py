@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from enum import Enum
 from pathlib import Path
 
@@ -133,11 +134,10 @@ def _heard(process: subprocess.Popen[str], meanwhile: Meanwhile) -> tuple[str, s
                     return told or "", errors or ""
         except BaseException:
             process.terminate()  # openjd ends its task, which is in a session of its own
-            try:
+            with suppress(subprocess.TimeoutExpired):  # one that does not hear is killed
                 process.wait(_GRACE_SECONDS)
-            finally:
-                process.kill()
-                process.wait()  # leaving the block does not, after Ctrl-C
+            process.kill()
+            process.wait()  # leaving the block does not, after Ctrl-C
             raise
 
 
