@@ -121,9 +121,9 @@ class ResidualDenoiser(nn.Module):
     The residual is x_0 minus the guess. In the hole each band of it has a gain of its own
     (`bands.py`), EDM's c_skip (table 1) with the residual's spread as sigma_data and the band's
     part of signal and noise, and c_out is what that leaves: an unfitted network already is a Wiener
-    filter around the guess, and says what is known where it is known. Residuals are seen and said
-    along the shot's own axes of colour, each with its share of that spread: what is never green is
-    not to be filled with green noise (docs/decisions/colour-axes.md).
+    filter around the guess, and says what is known where it is known. Residuals are seen and said along the shot's own axes of colour, each with its share of that
+    spread: what is never green is not to be filled with green noise
+    (docs/decisions/colour-axes.md).
     """
 
     alpha_bars: Tensor
