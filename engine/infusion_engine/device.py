@@ -33,10 +33,8 @@ def choose_device(name: str) -> torch.device:
         # The same bits from the same device twice: no algorithm is picked by a race.
         torch.backends.cudnn.benchmark = False
         torch.backends.cudnn.deterministic = True
-        # fp32 means fp32: TF32 keeps ten bits of twenty-three, in convolutions and in the products
-        # that means of many voxels are made of.
+        # fp32 means fp32: TF32 keeps ten bits of the published network's twenty-three.
         torch.backends.cudnn.allow_tf32 = False
-        torch.backends.cuda.matmul.allow_tf32 = False
     return device
 
 

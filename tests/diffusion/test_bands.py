@@ -8,8 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from infusion_engine.diffusion.bands import BLURS, COUNT, Parts, bands
-from infusion_engine.diffusion.residual import ResidualDenoiser
+from infusion_engine.diffusion.bands import BLURS, COUNT, Shares, bands
 
 SHAPE = (1, 3, 12, 48, 64)
 ALIKE = torch.full((COUNT,), 1.0 / COUNT)
@@ -64,16 +63,9 @@ def test_what_is_flat_is_large_and_what_is_noise_is_fine() -> None:
     *finer, coarsest = bands(torch.full(SHAPE, 0.7), hole)
     assert torch.allclose(coarsest, 0.7 * hole, atol=1e-5)
     assert all(float(band.abs().max()) < 1e-5 for band in finer)
-    shared = parts(noise(), hole)
-    assert float(shared[0]) > 0.9
-    assert shared.tolist() == sorted(shared.tolist(), reverse=True)
-
-
-def test_no_band_sees_further_than_the_network() -> None:
-    """So that a tile with the network's halo holds all that has a say."""
-    pixels, frames = (max(deviations) for deviations in zip(*BLURS, strict=True))
-    assert math.ceil(3 * pixels) <= ResidualDenoiser.reach.pixels
-    assert math.ceil(3 * frames) <= ResidualDenoiser.reach.frames
+    shares = parts(noise(), hole)
+    assert float(shares[0]) > 0.9
+    assert shares.tolist() == sorted(shares.tolist(), reverse=True)
 
 
 def test_a_wide_clip_s_bands_are_those_of_its_pieces() -> None:
@@ -93,20 +85,20 @@ def test_a_wide_clip_s_bands_are_those_of_its_pieces() -> None:
 @pytest.mark.parametrize("spread", [0.02, 0.2, 0.5])
 def test_where_shares_are_alike_the_filter_is_edm_s(sigma: float, spread: float) -> None:
     """c_skip = s^2 / (s^2 + sigma^2), c_out = s sigma / sqrt(s^2 + sigma^2), s the spread."""
-    shared, hole, noisy = Parts(ALIKE, ALIKE), disc(), noise()
+    shares, hole, noisy = Shares(ALIKE, ALIKE), disc(), noise()
     s, level = torch.full(SHAPE, spread), torch.full((1, 1, 1, 1, 1), sigma)
     c_skip = spread**2 / (spread**2 + sigma**2)
-    found = shared.estimated(noisy, hole, s, level)
+    found = shares.estimated(noisy, hole, s, level)
     assert torch.allclose(found, c_skip * noisy * hole, rtol=1e-4, atol=1e-6)
     c_out = spread * sigma / math.hypot(spread, sigma)
-    assert torch.allclose(shared.remaining(s, level), torch.tensor(c_out), rtol=1e-4)
+    assert torch.allclose(shares.remaining(s, level), torch.tensor(c_out), rtol=1e-4)
 
 
 @pytest.mark.parametrize(("sigma", "of_plain"), [(0.1, 1.0), (0.5, 0.8), (2.0, 0.65), (8.0, 0.8)])
 def test_each_band_is_told_from_noise_by_its_own_measure(sigma: float, of_plain: float) -> None:
     """Large shapes are found in noise in which one gain for all finds next to nothing."""
     hole, level, one = disc(), torch.full((1, 1, 1, 1, 1), sigma), torch.ones(SHAPE)
-    shared = Parts(parts(waves(), hole), parts(noise(seed=5), hole))
+    shares = Shares(parts(waves(), hole), parts(noise(seed=5), hole))
     field, everywhere = waves(seed=7), hole.expand(SHAPE) > 0.0
     noisy = field + sigma * noise(seed=9)
 
@@ -114,16 +106,16 @@ def test_each_band_is_told_from_noise_by_its_own_measure(sigma: float, of_plain:
         """Root mean square in the hole."""
         return float((estimate - field)[everywhere].square().mean().sqrt())
 
-    found = error(shared.estimated(noisy, hole, one, level))
-    plain = error(Parts(ALIKE, ALIKE).estimated(noisy, hole, one, level))
+    found = error(shares.estimated(noisy, hole, one, level))
+    plain = error(Shares(ALIKE, ALIKE).estimated(noisy, hole, one, level))
     assert found < of_plain * plain
     # c_out says how much is left: bands overlap, so it is not to the digit.
-    assert float(shared.remaining(one, level).mean()) == pytest.approx(found, rel=0.1)
+    assert float(shares.remaining(one, level).mean()) == pytest.approx(found, rel=0.1)
 
 
 def test_where_there_is_no_noise_it_is_what_is_there() -> None:
     """Nothing is smoothed away at the end."""
     hole, field = disc(), waves()
-    shared = Parts(parts(field, hole), parts(noise(), hole))
-    found = shared.estimated(field, hole, torch.ones(SHAPE), torch.full((1, 1, 1, 1, 1), 1e-4))
+    shares = Shares(parts(field, hole), parts(noise(), hole))
+    found = shares.estimated(field, hole, torch.ones(SHAPE), torch.full((1, 1, 1, 1, 1), 1e-4))
     assert torch.allclose(found, field * hole, atol=1e-3)

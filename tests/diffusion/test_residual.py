@@ -89,7 +89,7 @@ def test_an_unfitted_network_is_the_wiener_filter_about_the_guess(
 ) -> None:
     """E[x_0 | x_t] for x_0 ~ N(guess, C) at every voxel that is missing, C that of the colours.
 
-    That is where no band has more of the signal than another; what is known it says.
+    That is where no band has more of the signal than another; what is known it leaves to the plate.
     """
     a = alpha_bar(t)
     torch.manual_seed(t)
@@ -101,8 +101,7 @@ def test_an_unfitted_network_is_the_wiener_filter_about_the_guess(
     covariance = axes.T @ torch.diag(spreads**2) @ axes
     gain = math.sqrt(a) * covariance @ torch.inverse(a * covariance + (1 - a) * torch.eye(3))
     noisy = (x_t - math.sqrt(a) * guess).double()
-    filled = guess + torch.tensordot(gain, noisy[0], dims=1)[None].float()
-    expected = torch.where(hole > 0.0, filled, clip)
+    expected = guess + hole * torch.tensordot(gain, noisy[0], dims=1)[None].float()
     assert torch.allclose(found, expected, rtol=1e-4, atol=1e-4)
 
 
@@ -309,7 +308,7 @@ def test_the_filter_goes_by_each_voxel_s_own_spread(clip: Tensor, guess: Tensor,
     with torch.no_grad():
         found = model(x_t, clip[None] * (1 - hole), hole, hint, torch.tensor([t]))
     gain = spread**2 * math.sqrt(a) / (spread**2 * a + 1 - a)
-    expected = torch.where(hole > 0.0, guess + gain * (x_t - math.sqrt(a) * guess), clip)
+    expected = guess + hole * gain * (x_t - math.sqrt(a) * guess)
     assert torch.allclose(found, expected, rtol=1e-4, atol=1e-4)
 
 

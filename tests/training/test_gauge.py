@@ -94,22 +94,6 @@ def test_mean_and_deviation_are_those_of_the_known_voxels(level: int) -> None:
     assert set(shapes.values()) == {(3,), (COUNT,), ()}
 
 
-def test_bands_are_those_of_what_the_guess_misses_and_of_noise() -> None:
-    """Grain is as fine as noise is; of slow shapes hardly anything is."""
-    generator = torch.Generator().manual_seed(0)
-    grain = gauge_of(torch.randn(3, *SHAPE, generator=generator))
-    assert torch.allclose(grain.signal, grain.noise, atol=0.05)
-    assert float(grain.noise[0]) > 0.9
-    coarse = torch.randn(1, 3, 4, 8, 8, generator=generator)
-    slow = F.interpolate(coarse, size=SHAPE, mode="trilinear", align_corners=False)[0]
-    shapes = gauge_of(slow)
-    assert torch.allclose(shapes.noise, grain.noise)  # the same windows, and their noise
-    assert float(shapes.signal[0]) < 0.4
-    assert float(shapes.signal[-2:].sum()) > 20.0 * float(shapes.noise[-2:].sum())
-    for parts in (grain.signal, grain.noise, shapes.signal):
-        assert float(parts.sum()) == pytest.approx(1.0)
-
-
 @LEVELS
 @pytest.mark.parametrize("extreme", [1e6, -1e30, math.nan])
 def test_what_stands_under_the_matte_has_no_say(level: int, extreme: float) -> None:

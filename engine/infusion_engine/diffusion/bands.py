@@ -18,7 +18,7 @@ from torch import Tensor
 
 BLURS = ((1.0, 0.6), (2.5, 1.2), (6.0, 2.4))
 """Deviations in pixels and in frames of the Gaussians between one band and the next, finest first;
-cut off at three deviations, rounded up: 18 pixels and 8 frames, no further than a network sees."""
+cut off at three deviations, which is no further than a network sees."""
 COUNT = len(BLURS) + 1
 """Bands there are."""
 _BLOCK = 96  # columns that are smoothed at once: a product of what is near, however wide the clip
@@ -47,7 +47,7 @@ def bands(field: Tensor, hole: Tensor) -> Iterator[Tensor]:
 
 
 @dataclass(frozen=True, eq=False)
-class Parts:
+class Shares:
     """How a deviation is shared among bands."""
 
     signal: Tensor

@@ -1,4 +1,4 @@
-"""Convolution in space and time that repeats a clip's ends, and keeps out of a slow path.
+"""Three-dimensional convolution that keeps out of torch's slow path on a CPU.
 
 For float32 torch (2.13) leaves a batch of one small clip to a loop of its own, which is some ten
 times slower than the library it gives a batch of two to. A crop is just that, so it is cut in
@@ -38,7 +38,7 @@ def convolve(x: Tensor, kernels: Tensor, bias: Tensor | None, padding: list[int]
     frames, beside, columns = padding
     if not _is_slow(x, kernels):
         y = F.conv3d(x, kernels, bias, padding=padding)
-        if frames:  # what zeros left out, without a longer copy of the clip
+        if frames:  # what zeros left out: no copy of the clip for two frames
             y[:, :, 0] += F.conv2d(x[:, :, 0], kernels[:, :, 0], padding=padding[1:])
             y[:, :, -1] += F.conv2d(x[:, :, -1], kernels[:, :, -1], padding=padding[1:])
         return y

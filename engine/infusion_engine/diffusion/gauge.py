@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from infusion_engine.diffusion.axes import along
-from infusion_engine.diffusion.bands import COUNT, Parts
+from infusion_engine.diffusion.bands import COUNT, Shares
 from infusion_engine.diffusion.hint import Hint
 
 LEAST_SPREAD = 0.4
@@ -47,9 +47,9 @@ class Gauge:
         return Gauge(**{f.name: getattr(self, f.name).to(device) for f in fields(self)})
 
     @property
-    def bands(self) -> Parts:
+    def bands(self) -> Shares:
         """How what is to be found, and noise, are shared among bands."""
-        return Parts(self.signal, self.noise)
+        return Shares(self.signal, self.noise)
 
     @property
     def axis_shares(self) -> Tensor:

@@ -25,9 +25,8 @@ and how much is expected."""
 DEEPEST = 4
 """The deepest features stand for 4 x 4 pixels."""
 LEVEL_CHANNELS = 8
-"""Features that tell the network its noise level. None of draft's intervals is more than two
-thirds of a turn of the fastest: where waves turn often, a short fit says another thing at each
-level (docs/decisions/bands.md)."""
+"""Features that tell the network its noise level. An interval is at most a third of a turn of the
+fastest: with faster ones a short fit says another thing at each level (docs/decisions/bands.md)."""
 
 
 def normalised(weight: Tensor) -> Tensor:
@@ -116,12 +115,12 @@ def repeated(x: Tensor) -> Tensor:
 
 
 class ResidualDenoiser(nn.Module):
-    """Predicts x_0 as the guess, plus what a filter finds of the residual, plus a correction.
+    """Predicts x_0 as the guess, plus a share of the noisy residual, plus a correction.
 
-    The residual is x_0 minus the guess. In the hole each band of it has a gain of its own
-    (`bands.py`), EDM's c_skip (table 1) with the residual's spread as sigma_data and the band's
-    part of signal and noise, and c_out is what that leaves: an unfitted network already is a Wiener
-    filter around the guess, and says what is known where it is known. Residuals are seen and said along the shot's own axes of colour, each with its share of that
+    The residual is x_0 minus the guess; c_skip and c_out are EDM's (table 1) with the residual's
+    spread as sigma_data, band by band (`bands.py`), so that an unfitted network already is a Wiener
+    filter around the guess.
+    Residuals are seen and said along the shot's own axes of colour, each with its share of that
     spread: what is never green is not to be filled with green noise
     (docs/decisions/colour-axes.md).
     """
@@ -149,34 +148,33 @@ class ResidualDenoiser(nn.Module):
         spread = gauge.expected(hint)
         spreads = spread * gauge.axis_shares  # (B, 3, T, H, W)
         noisy = gauge.along(x_t.float() / scale - hint.guess)  # the residual and noise
-        known = gauge.along(conditioning - hint.guess) * (1.0 - hole)
         unit_noisy = noisy * torch.rsqrt(spreads**2 + sigma**2) * hole
-        x = _padded(self._features(unit_noisy, known, hole, hint, spread))
+        x = _padded(self._features(unit_noisy, conditioning, hole, hint, spread))
         level = self.level(-torch.log(sigma.flatten()) / 4.0)
         correction = self.network(x.contiguous(memory_format=torch.channels_last_3d), level)
         height, width = x_t.shape[-2:]
         with torch.autocast(x_t.device.type, enabled=False):  # sums of many voxels need all digits
-            found = gauge.bands.estimated(noisy, hole, spreads, sigma)
+            added = gauge.bands.estimated(noisy, hole, spreads, sigma)
         c_out = gauge.bands.remaining(spreads, sigma)
-        added = found + known + c_out * correction[..., :height, :width].float()
+        added = added + c_out * correction[..., :height, :width].float()
         return hint.guess + gauge.back(added)
 
     def _features(
         self,
         unit_noisy: Tensor,
-        known: Tensor,
+        conditioning: Tensor,
         hole: Tensor,
         hint: Hint,
         spread: Tensor,
     ) -> Tensor:
         """What the network sees, each feature of about unit size: (B, INPUTS, T, H, W)."""
-        gauge = self.gauge
+        gauge, known = self.gauge, 1.0 - hole
         each = gauge.spread * gauge.axis_shares
         mean = gauge.mean[None, :, None, None, None]
         return torch.cat(
             [
                 unit_noisy,
-                known / each,
+                gauge.along(conditioning - hint.guess) * known / each,
                 (hint.guess - mean) / gauge.deviation,
                 hole,
                 torch.ones_like(hole),

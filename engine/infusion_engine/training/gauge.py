@@ -23,7 +23,7 @@ _LEAST = 1e-3  # a flat plate has no deviation to divide by
 _ROUNDS = 4  # of weighing errors by what is expected
 _LEAST_SHARE = 0.1
 """Of the first axis' deviation: what hardly varies in the shot may, under the matte, a little."""
-_LEAST_PART = 1e-4  # of signal and of noise: every band may have a little
+_LEAST_PART = 1e-4  # of all that the guess misses: every band may have a little
 
 
 def measured(
