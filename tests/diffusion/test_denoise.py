@@ -16,9 +16,8 @@ from infusion_engine.diffusion.denoise import (
     precise,
     state_of,
 )
-from infusion_engine.diffusion.gauge import Gauge
 from infusion_engine.diffusion.hint import bare
-from infusion_engine.diffusion.residual import Convolution, ResidualDenoiser
+from infusion_engine.diffusion.residual import Convolution, Gauge, ResidualDenoiser
 from infusion_engine.diffusion.unet import PublishedUNet
 from infusion_engine.settings import Network, Precision
 
@@ -100,8 +99,6 @@ def used(network: Network, fit_seed: int) -> Model:
             unseen=unseen,
             axes=torch.eye(3).roll(1, 0),
             shares=torch.tensor([1.0, 0.5, 0.3]),
-            signal=torch.tensor([0.4, 0.3, 0.2, 0.1]),
-            noise=torch.tensor([0.9, 0.06, 0.03, 0.01]),
         )
         torch.manual_seed(fit_seed)
         with torch.no_grad():  # so that what the network is shown, in gauged sizes, has a say
@@ -154,8 +151,6 @@ def test_the_gauge_is_part_of_the_state() -> None:
     assert gauge.pop("gauge.mean").tolist() == pytest.approx([0.1, -0.2, 0.3])
     assert gauge.pop("gauge.axes").tolist() == torch.eye(3).roll(1, 0).tolist()
     assert gauge.pop("gauge.shares").tolist() == pytest.approx([1.0, 0.5, 0.3])
-    assert gauge.pop("gauge.signal").tolist() == pytest.approx([0.4, 0.3, 0.2, 0.1])
-    assert gauge.pop("gauge.noise").tolist() == pytest.approx([0.9, 0.06, 0.03, 0.01])
     sizes = {"deviation": 0.7, "spread": 0.09, "moving": 0.4, "unseen": 0.002}
     assert {k: float(v) for k, v in gauge.items()} == {
         f"gauge.{k}": pytest.approx(v) for k, v in sizes.items()

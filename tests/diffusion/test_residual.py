@@ -9,11 +9,16 @@ import pytest
 import torch
 from torch import Tensor
 
-from infusion_engine.diffusion.bands import COUNT
 from infusion_engine.diffusion.denoise import initialise, precise
-from infusion_engine.diffusion.gauge import LEAST_SPREAD, SPREAD_MARGIN, Gauge
 from infusion_engine.diffusion.hint import Hint, bare
-from infusion_engine.diffusion.residual import INPUTS, ResidualDenoiser
+from infusion_engine.diffusion.residual import (
+    INPUTS,
+    LEAST_SPREAD,
+    SPREAD_MARGIN,
+    Gauge,
+    ResidualDenoiser,
+    scalings,
+)
 from infusion_engine.diffusion.schedule import alpha_bar
 from infusion_engine.settings import Precision
 
@@ -27,8 +32,6 @@ GAUGE = Gauge(
     unseen=torch.tensor(SPREAD**2),  # so that of what is not remembered, all of it is expected
     axes=torch.eye(3),
     shares=torch.ones(3),
-    signal=torch.full((COUNT,), 1.0 / COUNT),
-    noise=torch.full((COUNT,), 1.0 / COUNT),
 )
 TURNED = replace(
     GAUGE,
@@ -87,10 +90,7 @@ def mixed(colours: Tensor, axes: Tensor) -> Tensor:
 def test_an_unfitted_network_is_the_wiener_filter_about_the_guess(
     clip: Tensor, guess: Tensor, gauge: Gauge, t: int
 ) -> None:
-    """E[x_0 | x_t] for x_0 ~ N(guess, C) at every voxel that is missing, C that of the colours.
-
-    That is where no band has more of the signal than another; what is known it leaves to the plate.
-    """
+    """E[x_0 | x_t] for x_0 ~ N(guess, C) at every voxel, C the covariance of the colours."""
     a = alpha_bar(t)
     torch.manual_seed(t)
     x_t = (math.sqrt(a) * clip + math.sqrt(1 - a) * torch.randn(SHAPE))[None]
@@ -101,7 +101,7 @@ def test_an_unfitted_network_is_the_wiener_filter_about_the_guess(
     covariance = axes.T @ torch.diag(spreads**2) @ axes
     gain = math.sqrt(a) * covariance @ torch.inverse(a * covariance + (1 - a) * torch.eye(3))
     noisy = (x_t - math.sqrt(a) * guess).double()
-    expected = guess + hole * torch.tensordot(gain, noisy[0], dims=1)[None].float()
+    expected = guess + torch.tensordot(gain, noisy[0], dims=1)[None].float()
     assert torch.allclose(found, expected, rtol=1e-4, atol=1e-4)
 
 
@@ -118,19 +118,6 @@ def test_noise_at_known_voxels_has_no_say(clip: Tensor, guess: Tensor) -> None:
         third = model(x_t + 1.0 * inside, known, hole, bare(guess), t)
     assert torch.equal(first[inside], second[inside])
     assert not torch.allclose(first[inside], third[inside], atol=1e-2)  # in the hole it has
-
-
-@pytest.mark.parametrize("frames", [1, 8, 24])
-def test_what_stands_still_is_filled_alike_at_a_shot_s_ends_and_in_its_middle(frames: int) -> None:
-    """A window of training shows what the middle of a long shot is: no contrast grows there."""
-    generator = torch.Generator().manual_seed(4)
-    x_t, clip, about = torch.randn(3, 1, 3, 1, *SHAPE[2:], generator=generator)
-    hole, model, t = cut_hole()[:, :, :1], fitted(), torch.tensor([400])
-    with torch.no_grad():
-        one = model(x_t, clip * (1 - hole), hole, bare(about), t)
-        long = [x.expand(-1, -1, frames, -1, -1) for x in (x_t, clip * (1 - hole), hole, about)]
-        found = model(*long[:3], bare(long[3]), t)
-    assert torch.allclose(found, one.expand_as(found), rtol=1e-3, atol=1e-4)
 
 
 def test_the_plate_is_seen_at_zero_noise(clip: Tensor, guess: Tensor) -> None:
@@ -266,6 +253,15 @@ def test_a_cut_changes_nothing_far_from_it(height: int, width: int) -> None:
     assert not torch.allclose(cut, whole[..., :height, :width], atol=1e-3)  # near the cut it does
 
 
+@pytest.mark.parametrize("sigma", [0.01, 0.3, 12.0])
+def test_scalings_are_edm_s(sigma: float) -> None:
+    """c_skip = s^2 / (s^2 + sigma^2), c_out = s sigma / sqrt(s^2 + sigma^2), s the spread."""
+    for spread in (0.02, SPREAD, 0.5):
+        c_skip, c_out = scalings(torch.tensor(spread), torch.tensor(sigma))
+        assert float(c_skip) == pytest.approx(spread**2 / (spread**2 + sigma**2), rel=1e-4)
+        assert float(c_out) == pytest.approx(spread * sigma / math.hypot(spread, sigma), rel=1e-4)
+
+
 @pytest.mark.parametrize(
     ("energy", "weight", "expected"),
     [
@@ -282,7 +278,7 @@ def test_a_voxel_s_spread_is_what_is_expected_of_it(
     guess: Tensor, energy: float, weight: float, expected: float
 ) -> None:
     """Motion, what is not remembered, and a margin, within four tenths and all of the level's."""
-    found = fitted().gauge.expected(hint_about(guess, weight=weight, energy=energy))
+    found = fitted().spread(hint_about(guess, weight=weight, energy=energy))
     assert found.shape == (1, 1, *SHAPE[1:])
     assert torch.allclose(found, torch.tensor(expected), rtol=1e-4)
 
@@ -299,7 +295,7 @@ def mixed_hint(guess: Tensor) -> Hint:
 def test_the_filter_goes_by_each_voxel_s_own_spread(clip: Tensor, guess: Tensor, t: int) -> None:
     """An unfitted network takes little of the noise for texture where little is expected."""
     model, hint = unfitted(), mixed_hint(guess)
-    spread, a = model.gauge.expected(hint), alpha_bar(t)
+    spread, a = model.spread(hint), alpha_bar(t)
     assert float(spread.min()) < 0.5 * SPREAD
     assert float(spread.max()) == pytest.approx(SPREAD)
     torch.manual_seed(t)
@@ -308,7 +304,7 @@ def test_the_filter_goes_by_each_voxel_s_own_spread(clip: Tensor, guess: Tensor,
     with torch.no_grad():
         found = model(x_t, clip[None] * (1 - hole), hole, hint, torch.tensor([t]))
     gain = spread**2 * math.sqrt(a) / (spread**2 * a + 1 - a)
-    expected = guess + hole * gain * (x_t - math.sqrt(a) * guess)
+    expected = guess + gain * (x_t - math.sqrt(a) * guess)
     assert torch.allclose(found, expected, rtol=1e-4, atol=1e-4)
 
 
@@ -324,7 +320,7 @@ def test_a_unit_of_the_network_is_c_out_at_each_voxel(guess: Tensor, gauge: Gaug
         said = model(x_t, nothing, cut_hole(), hint, t)
         silent = unfitted(gauge)(x_t, nothing, cut_hole(), hint, t)
     units = bias[None, :, None, None, None].expand_as(said)
-    spreads = model.gauge.expected(hint) * gauge.shares[None, :, None, None, None]
+    spreads = model.spread(hint) * gauge.shares[None, :, None, None, None]
     c_out = spreads * model.sigma(t) / torch.sqrt(spreads**2 + model.sigma(t) ** 2)
     assert torch.allclose(said - silent, mixed(c_out * units, gauge.axes), atol=1e-4)
     assert torch.allclose(model.in_units(said - silent, hint, t), units, rtol=1e-3)
@@ -339,10 +335,10 @@ def test_all_but_convolutions_keep_their_digits(clip: Tensor, guess: Tensor, t: 
     given = (torch.randn(1, *SHAPE), clip[None] * (1 - hole), hole, hint, torch.tensor([t]))
     model, cpu = unfitted(TURNED), torch.device("cpu")
     with torch.no_grad(), precise(Precision.BF16, cpu):
-        short, seen = model(*given), model.gauge.along(clip[None])
+        short, seen = model(*given), model.along(clip[None])
     with torch.no_grad():
         assert torch.equal(short, model(*given))
-        assert torch.equal(seen, model.gauge.along(clip[None]))
+        assert torch.equal(seen, model.along(clip[None]))
 
 
 def test_an_axis_has_no_sign_before_a_fit(clip: Tensor, guess: Tensor) -> None:
@@ -372,9 +368,7 @@ def test_the_network_sees_features_of_unit_size(gauge: Gauge, t: int, weight: fl
     hint = hint_about(guess, weight=weight)
     hole = torch.zeros(1, 1, *shape[2:])
     hole[..., 32:] = 1.0
-    spread = torch.where(
-        hole > 0, model.gauge.expected(hint), SPREAD
-    )  # the plate is that of the level
+    spread = torch.where(hole > 0, model.spread(hint), SPREAD)  # the plate is that of the level
     x_0 = guess + mixed(spread * shares * torch.randn(shape), gauge.axes)
     x_t = math.sqrt(a) * x_0 + math.sqrt(1 - a) * torch.randn(shape)
     hint = replace(hint, memory=x_0.mean(2, keepdim=True))

@@ -81,7 +81,7 @@ def test_tiles_give_what_the_whole_gives(network: Network, share: float) -> None
 def test_a_halo_that_is_too_small_is_found_out() -> None:
     """The test above would fail, if a tile saw a little less than the network does."""
     found, hole = model(Network.RESIDUAL), moving_hole()
-    reach = replace(found.reach, pixels=20, frames=4)
+    reach = replace(found.reach, pixels=24, frames=6)
     torch.manual_seed(1)
     x_t = torch.randn(1, 3, *SHAPE)
     arguments = (x_t, x_t * 0, hole[None], bare(x_t * 0), torch.tensor([300]))

@@ -11,11 +11,10 @@ import torch
 from torch import Tensor
 
 from infusion_engine.diffusion.denoise import initialise
-from infusion_engine.diffusion.gauge import Gauge
 from infusion_engine.diffusion.hint import bare
 from infusion_engine.diffusion.interval import Interval
 from infusion_engine.diffusion.pyramid import PyramidLevel
-from infusion_engine.diffusion.residual import ResidualDenoiser
+from infusion_engine.diffusion.residual import Gauge, ResidualDenoiser
 from infusion_engine.diffusion.schedule import alpha_bar
 from infusion_engine.training.fit import fit_interval
 from infusion_engine.training.gauge import measured, principal

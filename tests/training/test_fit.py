@@ -13,11 +13,10 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from infusion_engine.diffusion.denoise import Model, build, initialise, load_state, state_of
-from infusion_engine.diffusion.gauge import Gauge, plain_gauge
 from infusion_engine.diffusion.hint import Hint
 from infusion_engine.diffusion.interval import Interval, intervals
 from infusion_engine.diffusion.pyramid import PyramidLevel
-from infusion_engine.diffusion.residual import Convolution, ResidualDenoiser
+from infusion_engine.diffusion.residual import Convolution, Gauge, ResidualDenoiser, plain_gauge
 from infusion_engine.diffusion.unet import PublishedUNet
 from infusion_engine.errors import FitError
 from infusion_engine.settings import Optimiser, Precision, Schedule, Settings

@@ -11,11 +11,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from infusion_engine.diffusion.bands import COUNT
-from infusion_engine.diffusion.gauge import LEAST_SPREAD, Gauge
 from infusion_engine.diffusion.interval import Interval
 from infusion_engine.diffusion.pyramid import PyramidLevel
-from infusion_engine.diffusion.residual import ResidualDenoiser
+from infusion_engine.diffusion.residual import LEAST_SPREAD, Gauge, ResidualDenoiser
 from infusion_engine.diffusion.schedule import T
 from infusion_engine.training.gauge import _explained, measured
 from infusion_engine.training.ground import Ground, lay_ground
@@ -90,8 +88,7 @@ def test_mean_and_deviation_are_those_of_the_known_voxels(level: int) -> None:
     shapes = {f.name: tuple(getattr(gauge, f.name).shape) for f in fields(Gauge)}
     assert shapes.pop("axes") == (3, 3)
     assert {name for name, shape in shapes.items() if shape == (3,)} == {"mean", "shares"}
-    assert {name for name, shape in shapes.items() if shape == (COUNT,)} == {"signal", "noise"}
-    assert set(shapes.values()) == {(3,), (COUNT,), ()}
+    assert set(shapes.values()) == {(3,), ()}
 
 
 @LEVELS
@@ -106,7 +103,7 @@ def test_a_gauge_goes_with_the_values() -> None:
     """Contrast scales all of it; brightness moves the mean and nothing else."""
     gauge, strong, bright = gauge_of(clip()), gauge_of(clip() * 4.0), gauge_of(clip() + 2.0)
     factors = {"mean": 4.0, "deviation": 4.0, "spread": 4.0, "moving": 1.0, "unseen": 16.0}
-    factors |= {"axes": 1.0, "shares": 1.0, "signal": 1.0, "noise": 1.0}
+    factors |= {"axes": 1.0, "shares": 1.0}
     assert set(factors) == {f.name for f in fields(Gauge)}
     for part, factor in factors.items():
         assert torch.allclose(getattr(strong, part), getattr(gauge, part) * factor, rtol=1e-3)
@@ -224,7 +221,7 @@ def test_a_quiet_part_is_not_expected_to_be_as_lively_as_the_rest(level: int) ->
     marked = replace(ground, x_0=torch.arange(48.0).expand_as(ground.x_0))
     for window, place in zip(windows(ground), windows(marked), strict=True):
         hidden = window.counted > 0
-        spread.append(model.gauge.expected(window.hint).expand_as(hidden)[hidden])
+        spread.append(model.spread(window.hint).expand_as(hidden)[hidden])
         sizes.append(place.x_0[:, :1][hidden])
     local, column = torch.cat(spread) / model.gauge.spread, torch.cat(sizes)
     assert float(local[column < 16].median()) == pytest.approx(LEAST_SPREAD)

@@ -8,13 +8,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from infusion_engine.diffusion.bands import COUNT
 from infusion_engine.diffusion.denoise import Model
-from infusion_engine.diffusion.gauge import Gauge
 from infusion_engine.diffusion.hint import Hint
 from infusion_engine.diffusion.interval import Interval
 from infusion_engine.diffusion.pyramid import PyramidLevel
-from infusion_engine.diffusion.residual import ResidualDenoiser
+from infusion_engine.diffusion.residual import Gauge, ResidualDenoiser
 from infusion_engine.diffusion.schedule import alpha_bar
 from infusion_engine.diffusion.unet import PublishedUNet
 from infusion_engine.settings import Network, Settings
@@ -120,8 +118,6 @@ def saying(
             unseen=unseen,
             axes=axes,
             shares=shares,
-            signal=torch.full((COUNT,), 1.0 / COUNT),
-            noise=torch.full((COUNT,), 1.0 / COUNT),
         )
     model.answer = answer
     return model
@@ -215,7 +211,7 @@ def test_our_loss_weighs_each_voxel_by_its_own_spread() -> None:
     answer = window.x_0 + torch.randn_like(window.x_0)
     model = saying(DRAFT, answer, unseen=torch.tensor(0.02))
     assert isinstance(model, ResidualDenoiser)
-    spread = model.gauge.expected(window.hint).double()
+    spread = model.spread(window.hint).double()
     assert float(spread.max()) > 1.2 * float(spread.min())
     noise = model.sigma(window.t).double()
     squares = (answer - window.x_0).double().pow(2) * (1 / spread**2 + 1 / noise**2)

@@ -19,35 +19,25 @@ _LEAST_ROWS = 4
 
 
 def convolve(x: Tensor, kernels: Tensor, bias: Tensor | None, padding: list[int]) -> Tensor:
-    """Convolve with stride 1; beyond the border zeros beside a frame, the frame itself in time.
-
-    A training window is shorter than a network sees, so that it never learns what there is in the
-    middle of a long shot, where no border is near. With zeros before the first and after the last
-    frame, all that it makes of something still is larger there than it ever was, and a contrast
-    that is a little too large is larger with each evaluation (docs/decisions/borders.md).
+    """Convolve with stride 1, zeros beyond the border.
 
     Args:
         x: (B, inputs, T, H, W).
-        kernels: (outputs, inputs, kT, kH, kW), odd sizes, kT at most 3.
+        kernels: (outputs, inputs, kT, kH, kW), odd sizes.
         bias: (outputs,), or none.
         padding: half of each kernel size.
 
     Returns:
         (B, outputs, T, H, W), the same to rounding whichever path was taken.
     """
-    frames, beside, columns = padding
     if not _is_slow(x, kernels):
-        y = F.conv3d(x, kernels, bias, padding=padding)
-        if frames:  # what zeros left out: no copy of the clip for two frames
-            y[:, :, 0] += F.conv2d(x[:, :, 0], kernels[:, :, 0], padding=padding[1:])
-            y[:, :, -1] += F.conv2d(x[:, :, -1], kernels[:, :, -1], padding=padding[1:])
-        return y
+        return F.conv3d(x, kernels, bias, padding=padding)
+    frames, beside, columns = padding
     rows = x.shape[3]
     half = (rows + 1) // 2
-    longer = torch.cat([x[:, :, :1], x, x[:, :, -1:]], dim=2) if frames else x
-    padded = F.pad(longer, (0, 0, beside, beside + rows % 2))
+    padded = F.pad(x, (0, 0, beside, beside + rows % 2))
     halves = torch.cat([padded[..., : half + 2 * beside, :], padded[..., half:, :]])
-    y = F.conv3d(halves, kernels, bias, padding=[0, 0, columns])  # (2, outputs, T, half, W)
+    y = F.conv3d(halves, kernels, bias, padding=[frames, 0, columns])  # (2, outputs, T, half, W)
     return torch.cat([y[:1], y[1:]], dim=3)[..., :rows, :]
 
 

@@ -10,9 +10,13 @@ import torch
 from torch import Tensor, nn
 
 from infusion_engine.diffusion import noise
-from infusion_engine.diffusion.gauge import Gauge, plain_gauge
 from infusion_engine.diffusion.hint import Hint
-from infusion_engine.diffusion.residual import Convolution, ResidualDenoiser
+from infusion_engine.diffusion.residual import (
+    Convolution,
+    Gauge,
+    ResidualDenoiser,
+    plain_gauge,
+)
 from infusion_engine.diffusion.unet import PublishedUNet
 from infusion_engine.settings import Network, Precision, Settings
 

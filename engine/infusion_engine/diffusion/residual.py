@@ -2,19 +2,20 @@
 
 Convolutions normalised per output channel, magnitude-preserving SiLU and sums follow Karras et
 al. 2024 (EDM2, arXiv 2312.02696, section 2.3 and equations 66, 81 and 88); the preconditioning
-follows EDM (arXiv 2206.00364, table 1), applied band by band to what is missing from the guess.
+follows EDM (arXiv 2206.00364, table 1), applied to what is missing from the guess.
 """
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from infusion_engine.diffusion.axes import along
 from infusion_engine.diffusion.convolution import convolve
-from infusion_engine.diffusion.gauge import plain_gauge
 from infusion_engine.diffusion.hint import Hint
 from infusion_engine.diffusion.reach import Reach
 from infusion_engine.diffusion.schedule import alpha_bars
@@ -24,9 +25,13 @@ INPUTS = 3 + 3 + 3 + 1 + 1 + 3 + 1 + 1
 and how much is expected."""
 DEEPEST = 4
 """The deepest features stand for 4 x 4 pixels."""
-LEVEL_CHANNELS = 8
-"""Features that tell the network its noise level. An interval is at most a third of a turn of the
-fastest: with faster ones a short fit says another thing at each level (docs/decisions/bands.md)."""
+LEAST_SPREAD = 0.4
+"""Share of the level's spread below which no voxel's is taken to be: estimates err, and where they
+are far too small the fill runs away (docs/decisions/local-spread.md)."""
+SPREAD_MARGIN = 1.4
+"""A voxel's spread is taken to be this much more than is expected. Too large a spread leaves the
+network some noise to take away; too small a one has it shout against its own preconditioning."""
+LEVEL_CHANNELS = 16  # features that tell the network its noise level
 
 
 def normalised(weight: Tensor) -> Tensor:
@@ -114,12 +119,49 @@ def repeated(x: Tensor) -> Tensor:
     return F.interpolate(x, scale_factor=(1, 2, 2))
 
 
+@dataclass(frozen=True)
+class Gauge:
+    """The sizes by which one level's values are made unit values for the network."""
+
+    mean: Tensor
+    """(3,) mean of the known voxels."""
+    deviation: Tensor
+    """() deviation of the known voxels."""
+    spread: Tensor
+    """() deviation of x_0 from the guess where it has to be filled, over all of the level."""
+    moving: Tensor
+    """() squared deviation from the guess for each unit of energy that is expected."""
+    unseen: Tensor
+    """() squared deviation from the guess where nothing is remembered, on top of that."""
+    axes: Tensor
+    """(3, 3), orthonormal rows: directions of colour in which the guess is out, furthest first."""
+    shares: Tensor
+    """(3,) in (0, 1], deviation along each of them as a part of the first's."""
+
+    def to(self, device: torch.device) -> Gauge:
+        """The same gauge on a device."""
+        return Gauge(**{f.name: getattr(self, f.name).to(device) for f in fields(self)})
+
+
+def plain_gauge() -> Gauge:
+    """What holds before a fit has looked at the shot."""
+    half = torch.tensor(0.5)
+    return Gauge(
+        mean=torch.zeros(3),
+        deviation=half,
+        spread=half,
+        moving=torch.tensor(0.0),
+        unseen=half**2,
+        axes=torch.eye(3),
+        shares=torch.ones(3),
+    )
+
+
 class ResidualDenoiser(nn.Module):
     """Predicts x_0 as the guess, plus a share of the noisy residual, plus a correction.
 
     The residual is x_0 minus the guess; c_skip and c_out are EDM's (table 1) with the residual's
-    spread as sigma_data, band by band (`bands.py`), so that an unfitted network already is a Wiener
-    filter around the guess.
+    spread as sigma_data, so that an unfitted network already is a Wiener filter around the guess.
     Residuals are seen and said along the shot's own axes of colour, each with its share of that
     spread: what is never green is not to be filled with green noise
     (docs/decisions/colour-axes.md).
@@ -143,21 +185,19 @@ class ResidualDenoiser(nn.Module):
 
         Known pixels enter at zero noise, through the conditioning alone.
         """
-        gauge, sigma = self.gauge, self.sigma(t)
-        scale = torch.sqrt(self.alpha_bars[t])[:, None, None, None, None]
-        spread = gauge.expected(hint)
-        spreads = spread * gauge.axis_shares  # (B, 3, T, H, W)
-        noisy = gauge.along(x_t.float() / scale - hint.guess)  # the residual and noise
+        a, sigma = self.alpha_bars[t], self.sigma(t)
+        spread = self.spread(hint)
+        spreads = self.spreads(hint)
+        # The residual and noise, along the axes of colour.
+        noisy = self.along(x_t / torch.sqrt(a)[:, None, None, None, None] - hint.guess)
         unit_noisy = noisy * torch.rsqrt(spreads**2 + sigma**2) * hole
         x = _padded(self._features(unit_noisy, conditioning, hole, hint, spread))
         level = self.level(-torch.log(sigma.flatten()) / 4.0)
         correction = self.network(x.contiguous(memory_format=torch.channels_last_3d), level)
         height, width = x_t.shape[-2:]
-        with torch.autocast(x_t.device.type, enabled=False):  # sums of many voxels need all digits
-            added = gauge.bands.estimated(noisy, hole, spreads, sigma)
-        c_out = gauge.bands.remaining(spreads, sigma)
-        added = added + c_out * correction[..., :height, :width].float()
-        return hint.guess + gauge.back(added)
+        c_skip, c_out = scalings(spreads, sigma)
+        added = c_skip * noisy + c_out * correction[..., :height, :width].float()
+        return hint.guess + along(added, self.gauge.axes.T)
 
     def _features(
         self,
@@ -168,28 +208,49 @@ class ResidualDenoiser(nn.Module):
         spread: Tensor,
     ) -> Tensor:
         """What the network sees, each feature of about unit size: (B, INPUTS, T, H, W)."""
-        gauge, known = self.gauge, 1.0 - hole
-        each = gauge.spread * gauge.axis_shares
-        mean = gauge.mean[None, :, None, None, None]
+        whole, known = self.gauge.spread, 1.0 - hole
+        each = whole * self._shares
+        mean = self.gauge.mean[None, :, None, None, None]
         return torch.cat(
             [
                 unit_noisy,
-                gauge.along(conditioning - hint.guess) * known / each,
-                (hint.guess - mean) / gauge.deviation,
+                self.along(conditioning - hint.guess) * known / each,
+                (hint.guess - mean) / self.gauge.deviation,
                 hole,
                 torch.ones_like(hole),
-                gauge.along(hint.memory - hint.guess) * hint.weight / each,
+                self.along(hint.memory - hint.guess) * hint.weight / each,
                 hint.weight.expand_as(hole),
-                torch.log(spread / gauge.spread) * hole,
+                torch.log(spread / whole) * hole,
             ],
             dim=1,
         )
 
+    def spread(self, hint: Hint) -> Tensor:
+        """Deviation of x_0 from the guess that is expected at each voxel, (B, 1, T, H, W).
+
+        It is sigma_data of EDM, voxel by voxel: what hardly changes is not to be filled with the
+        noise of what does.
+        """
+        squares = self.gauge.moving * hint.energy + self.gauge.unseen * (1.0 - hint.weight)
+        whole = self.gauge.spread
+        return (SPREAD_MARGIN * squares.sqrt()).clamp(min=LEAST_SPREAD * whole, max=whole)
+
+    def spreads(self, hint: Hint) -> Tensor:
+        """The same along each axis of colour, (B, 3, T, H, W)."""
+        return self.spread(hint) * self._shares
+
+    @property
+    def _shares(self) -> Tensor:
+        """The gauge's shares, (1, 3, 1, 1, 1)."""
+        return self.gauge.shares[None, :, None, None, None]
+
+    def along(self, x: Tensor) -> Tensor:
+        """(B, 3, T, H, W) in red, green and blue -> the same along the axes of colour."""
+        return along(x, self.gauge.axes)
+
     def in_units(self, error: Tensor, hint: Hint, t: Tensor) -> Tensor:
         """An error of x_0 in what the network says: along the axes, over c_out, (B, 3, T, H, W)."""
-        gauge = self.gauge
-        spreads = gauge.expected(hint) * gauge.axis_shares
-        return gauge.along(error) / gauge.bands.remaining(spreads, self.sigma(t))
+        return self.along(error) / scalings(self.spreads(hint), self.sigma(t))[1]
 
     def sigma(self, t: Tensor) -> Tensor:
         """Noise per unit of signal, (B, 1, 1, 1, 1)."""
@@ -202,6 +263,12 @@ class ResidualDenoiser(nn.Module):
         rates = 2.0 ** torch.arange(LEVEL_CHANNELS // 2, device=position.device) * 0.5
         angles = position[:, None] * rates[None]
         return torch.cat([angles.sin(), angles.cos()], dim=1)
+
+
+def scalings(spread: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor]:
+    """(c_skip, c_out) of EDM (table 1) for data of deviation `spread`."""
+    variance, noise = spread**2, sigma**2
+    return variance / (variance + noise), torch.sqrt(variance * noise / (variance + noise))
 
 
 def _padded(x: Tensor) -> Tensor:

@@ -7,23 +7,20 @@ from dataclasses import replace
 import numpy as np
 import torch
 from scipy.optimize import nnls
-from torch import Tensor
 
-from infusion_engine.diffusion.bands import COUNT, bands
-from infusion_engine.diffusion.gauge import Gauge
 from infusion_engine.diffusion.interval import Interval
 from infusion_engine.diffusion.moments import moments_known
-from infusion_engine.diffusion.schedule import T, alpha_bars
+from infusion_engine.diffusion.residual import Gauge
+from infusion_engine.diffusion.schedule import T
 from infusion_engine.settings import Settings
 from infusion_engine.training.ground import Ground
-from infusion_engine.training.window import Window, draw_window
+from infusion_engine.training.window import draw_window
 
 _DRAWS = 24  # windows over which the guess is tried
 _LEAST = 1e-3  # a flat plate has no deviation to divide by
 _ROUNDS = 4  # of weighing errors by what is expected
 _LEAST_SHARE = 0.1
 """Of the first axis' deviation: what hardly varies in the shot may, under the matte, a little."""
-_LEAST_PART = 1e-4  # of all that the guess misses: every band may have a little
 
 
 def measured(
@@ -37,8 +34,7 @@ def measured(
     moments = moments_known(ground.x_0, ground.hole, ground.shelf)
     nothing = torch.zeros(3, dtype=torch.float64, device=ground.x_0.device)
     mean, variance = moments or (nothing, nothing)
-    windows = _windows(ground, settings, fit_seed)
-    errors, expected = _tried(windows)
+    errors, expected = _tried(ground, settings, fit_seed)
     squares = np.square(errors).mean(1)
     axes, shares = principal(errors)
     if before is not None:
@@ -46,8 +42,7 @@ def measured(
         axes = np.where(turned, -axes, axes)
     spread = max(float(np.sqrt(squares.mean())) if len(squares) else 0.0, _LEAST)
     moving, unseen = _explained(squares, expected, least=(0.1 * spread) ** 2)
-    alike = torch.full((COUNT,), 1.0 / COUNT)
-    found = Gauge(
+    return Gauge(
         mean=mean.float(),
         deviation=variance.sqrt().mean().clamp(min=_LEAST).float(),
         spread=torch.tensor(spread),
@@ -55,64 +50,27 @@ def measured(
         unseen=torch.tensor(unseen),
         axes=torch.from_numpy(axes).float(),
         shares=torch.from_numpy(shares).float(),
-        signal=alike,
-        noise=alike,
     ).to(ground.x_0.device)
-    signal, noise = _sifted(windows, found)
-    return replace(found, signal=signal, noise=noise)
 
 
-def _windows(ground: Ground, settings: Settings, fit_seed: int) -> list[Window]:
-    """Windows such as training draws, at any timestep."""
-    everything, one = Interval(index=0, low=0, high=T), replace(settings, batch=1)
-    return [
-        draw_window(ground, settings=one, interval=everything, fit_seed=fit_seed, step=step)
-        for step in range(_DRAWS)
-    ]
-
-
-def _tried(windows: list[Window]) -> tuple[np.ndarray, np.ndarray]:
+def _tried(ground: Ground, settings: Settings, fit_seed: int) -> tuple[np.ndarray, np.ndarray]:
     """(N, 3) errors of the guess where they count; (N, 2) energy and 1 - weight there."""
+    everything = Interval(index=0, low=0, high=T)
     errors, expected = [], []
-    for window in windows:
+    for step in range(_DRAWS):
+        window = draw_window(
+            ground,
+            settings=replace(settings, batch=1),
+            interval=everything,
+            fit_seed=fit_seed,
+            step=step,
+        )
         hint, counts = window.hint, window.counted > 0.0
         error = (window.x_0 - hint.guess).movedim(1, -1)[counts[:, 0]]  # (n, 3)
         unseen = (1.0 - hint.weight).expand_as(counts)[counts]
         errors.append(error.double().cpu().numpy())
         expected.append(torch.stack([hint.energy[counts], unseen], 1).double().cpu().numpy())
     return np.concatenate(errors), np.concatenate(expected)
-
-
-def _sifted(windows: list[Window], gauge: Gauge) -> tuple[Tensor, Tensor]:
-    """(signal, noise), each (COUNT,): what every band has of the guess's errors, and of noise.
-
-    Errors are taken in parts of what is expected of the voxel and axis, as the filter takes them.
-    """
-    signals, noises = [], []
-    for window in windows:
-        hidden = window.hole * window.counted  # nothing under the user's matte comes in
-        a = torch.from_numpy(alpha_bars()[window.t.cpu().numpy()].astype(np.float32)).to(hidden)
-        a = a[:, None, None, None, None]
-        errors = gauge.along(window.x_0 - window.hint.guess)
-        unit = errors / (gauge.expected(window.hint) * gauge.axis_shares)
-        drawn = (window.x_t - a.sqrt() * window.x_0) / (1.0 - a).sqrt()
-        signals.append(_powers(unit, hidden))
-        noises.append(_powers(drawn, hidden))
-    return _parts(torch.stack(signals).sum(0)), _parts(torch.stack(noises).sum(0))
-
-
-def _powers(field: Tensor, hole: Tensor) -> Tensor:
-    """(COUNT,) double: the sum of squares of each band of a field in the hole."""
-    return torch.stack([band.double().square().sum() for band in bands(field, hole)])
-
-
-def _parts(powers: Tensor) -> Tensor:
-    """(COUNT,) float32 shares of their sum, none below _LEAST_PART; alike where all are 0."""
-    whole = powers.sum()
-    if not float(whole) > 0.0:
-        return torch.full_like(powers, 1.0 / COUNT).float()
-    held = (powers / whole).clamp(min=_LEAST_PART)
-    return (held / held.sum()).float()
 
 
 def principal(errors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
