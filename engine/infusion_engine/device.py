@@ -33,8 +33,9 @@ def choose_device(name: str) -> torch.device:
         # The same bits from the same device twice: no algorithm is picked by a race.
         torch.backends.cudnn.benchmark = False
         torch.backends.cudnn.deterministic = True
-        # fp32 means fp32: TF32 keeps ten bits of the published network's twenty-three.
+        # fp32 means fp32: TF32 keeps ten bits of twenty-three, in products as in convolutions.
         torch.backends.cudnn.allow_tf32 = False
+        torch.backends.cuda.matmul.allow_tf32 = False
     return device
 
 
