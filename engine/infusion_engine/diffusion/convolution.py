@@ -26,7 +26,7 @@ def convolve(
     *,
     ends: Tensor | None = None,
 ) -> Tensor:
-    """Convolve with stride 1; beyond the border zeros, or in time a share of the frame at the end.
+    """Convolve with stride 1; beyond the border zeros, or in time the frame at the end again.
 
     Args:
         x: (B, inputs, T, H, W).

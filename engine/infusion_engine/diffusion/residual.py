@@ -31,6 +31,10 @@ are far too small the fill runs away (docs/decisions/local-spread.md)."""
 SPREAD_MARGIN = 1.4
 """A voxel's spread is taken to be this much more than is expected. Too large a spread leaves the
 network some noise to take away; too small a one has it shout against its own preconditioning."""
+GOES_ON_BELOW = 0.8
+"""Noise sigma below which a clip goes on at its ends, with its first and last frame again. A window
+always has an end near, and a long shot's middle never has; but what is noise is believed twice
+where it is seen twice (docs/decisions/ends.md)."""
 LEVEL_CHANNELS = 16  # features that tell the network its noise level
 
 
@@ -196,10 +200,9 @@ class ResidualDenoiser(nn.Module):
         unit_noisy = noisy * torch.rsqrt(spreads**2 + sigma**2) * hole
         x = _padded(self._features(unit_noisy, conditioning, hole, hint, spread))
         level = self.level(-torch.log(sigma.flatten()) / 4.0)
-        # Before its first frame and after its last a clip goes on as far as it can be seen: a
-        # window always has an end near, and a long shot's middle never (docs/decisions/ends.md).
         x = x.contiguous(memory_format=torch.channels_last_3d)
-        correction = self.network(x, level, a)
+        goes_on = (sigma.flatten() < GOES_ON_BELOW).to(x)  # (B,), 0 or 1
+        correction = self.network(x, level, goes_on)
         height, width = x_t.shape[-2:]
         c_skip, c_out = scalings(spreads, sigma)
         added = c_skip * noisy + c_out * correction[..., :height, :width].float()
