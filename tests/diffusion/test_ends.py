@@ -5,29 +5,15 @@ from __future__ import annotations
 import pytest
 import torch
 
-from infusion_engine.diffusion.denoise import initialise
 from infusion_engine.diffusion.hint import bare
-from infusion_engine.diffusion.residual import ResidualDenoiser
-
-SIDE = 32
-
-
-def fitted() -> ResidualDenoiser:
-    """A network whose last layer says something, as after some steps."""
-    model = ResidualDenoiser(channels=8)
-    initialise(model, 0)
-    torch.manual_seed(1)
-    with torch.no_grad():
-        model.network.last.weight.normal_(0.0, 0.5)
-    return model.eval()
+from tests.diffusion.test_residual import SHAPE, cut_hole, fitted
 
 
 def apart(frames: int, t: int) -> float:
     """How far a frame of something still is from a lone one at timestep t, at most."""
     generator = torch.Generator().manual_seed(4)
-    x_t, clip, about = torch.randn(3, 1, 3, 1, SIDE, SIDE, generator=generator)
-    hole = torch.zeros(1, 1, 1, SIDE, SIDE)
-    hole[..., 5:18, 11:26] = 1.0
+    x_t, clip, about = torch.randn(3, 1, 3, 1, *SHAPE[2:], generator=generator)
+    hole = cut_hole()[:, :, :1]
     given, model, at = (x_t, clip * (1 - hole), hole), fitted(), torch.tensor([t])
     long = [x.expand(-1, -1, frames, -1, -1) for x in (*given, about)]
     with torch.no_grad():

@@ -82,8 +82,8 @@ class Block(nn.Module):
         self.second = Convolution(outputs, outputs, (1, 3, 3))
         self.gain = nn.Linear(LEVEL_CHANNELS, outputs)
 
-    def forward(self, x: Tensor, level: Tensor, ends: Tensor) -> Tensor:
-        """(B, inputs, T, H, W), (B, LEVEL_CHANNELS) and (B,) -> (B, outputs, T, H, W)."""
+    def forward(self, x: Tensor, level: Tensor, ends: Tensor | None) -> Tensor:
+        """(B, inputs, T, H, W), (B, LEVEL_CHANNELS), (B,) or none -> (B, outputs, T, H, W)."""
         if self.match is not None:
             x = self.match(x)
         gain = 1.0 + self.gain(level)[:, :, None, None, None]  # (B, outputs, 1, 1, 1)
@@ -107,8 +107,8 @@ class ResidualUNet(nn.Module):
         self.up_whole = Block(half + whole, whole)
         self.last = nn.Conv3d(whole, 3, 3, padding=1)
 
-    def forward(self, x: Tensor, level: Tensor, ends: Tensor) -> Tensor:
-        """(B, INPUTS, T, H, W), (B, LEVEL_CHANNELS), (B,) -> (B, 3, T, H, W).
+    def forward(self, x: Tensor, level: Tensor, ends: Tensor | None) -> Tensor:
+        """(B, INPUTS, T, H, W), (B, LEVEL_CHANNELS), (B,) or none -> (B, 3, T, H, W).
 
         H and W are multiples of 4; `ends` as `convolve` takes them.
         """
@@ -202,7 +202,8 @@ class ResidualDenoiser(nn.Module):
         level = self.level(-torch.log(sigma.flatten()) / 4.0)
         x = x.contiguous(memory_format=torch.channels_last_3d)
         goes_on = (sigma.flatten() < GOES_ON_BELOW).to(x)  # (B,), 0 or 1
-        correction = self.network(x, level, goes_on)
+        # In much noise none does: zeros need not be convolved.
+        correction = self.network(x, level, goes_on if bool(goes_on.any()) else None)
         height, width = x_t.shape[-2:]
         c_skip, c_out = scalings(spreads, sigma)
         added = c_skip * noisy + c_out * correction[..., :height, :width].float()
