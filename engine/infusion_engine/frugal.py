@@ -9,7 +9,8 @@ from infusion_engine.device import is_out_of_memory
 from infusion_engine.diffusion.denoise import Model, evaluation_bytes
 from infusion_engine.diffusion.hint import Hint
 from infusion_engine.diffusion.shelf import Shelf
-from infusion_engine.diffusion.tiles import Tile, Tiled, tiles
+from infusion_engine.diffusion.tiles import Tile, Tiled
+from infusion_engine.diffusion.windows import windowed_tiles
 from infusion_engine.progress import Report
 from infusion_engine.settings import Settings
 
@@ -26,6 +27,7 @@ class Frugal:
         memory: int,
         held: int,
         report: Report,
+        window: int | None = None,
         shelf: Shelf | None = None,
     ) -> None:
         """Choose the pieces.
@@ -37,6 +39,7 @@ class Frugal:
             memory: bytes that there are.
             held: bytes of them that are taken already.
             report: hears it where they are too few.
+            window: frames that the model is shown at once; None for all.
             shelf: where the hole lies and predictions are put; None for memory.
         """
         self.model = model
@@ -44,6 +47,7 @@ class Frugal:
         self._hole = hole
         self._shelf = shelf or Shelf()
         self._report = report
+        self._window = window
         self._held = held
         self._bytes = evaluation_bytes(model, settings)
         self.pieces = self._fitting()
@@ -65,7 +69,13 @@ class Frugal:
 
     def _fitting(self) -> tuple[Tile, ...]:
         most = int((self.memory - self._held) / self._bytes)
-        return tiles(self._hole, most_voxels=most, reach=self.model.reach, shelf=self._shelf)
+        return windowed_tiles(
+            self._hole,
+            window=self._window,
+            most_voxels=most,
+            reach=self.model.reach,
+            shelf=self._shelf,
+        )
 
     def __call__(
         self, x_t: Tensor, conditioning: Tensor, hole: Tensor, hint: Hint, t: Tensor

@@ -1,4 +1,4 @@
-"""Convolution of a clip that may go on at its ends; keeps out of torch's slow path on a CPU.
+"""Three-dimensional convolution that keeps out of torch's slow path on a CPU.
 
 For float32 torch (2.13) leaves a batch of one small clip to a loop of its own, which is some ten
 times slower than the library it gives a batch of two to. A crop is just that, so it is cut in
@@ -18,38 +18,21 @@ _LEAST_ROWS = 4
 """Below this the rows that are computed twice are most of the work."""
 
 
-def convolve(
-    x: Tensor,
-    kernels: Tensor,
-    bias: Tensor | None,
-    padding: list[int],
-    *,
-    ends: Tensor | None = None,
-) -> Tensor:
-    """Convolve with stride 1; beyond the border zeros, or in time the frame at the end again.
+def convolve(x: Tensor, kernels: Tensor, bias: Tensor | None, padding: list[int]) -> Tensor:
+    """Convolve with stride 1, zeros beyond the border.
 
     Args:
         x: (B, inputs, T, H, W).
-        kernels: (outputs, inputs, kT, kH, kW), odd sizes, kT at most 3.
+        kernels: (outputs, inputs, kT, kH, kW), odd sizes.
         bias: (outputs,), or none.
         padding: half of each kernel size.
-        ends: (B,), how much of its first frame a clip has before it, and of its last after it;
-            none for zeros.
 
     Returns:
         (B, outputs, T, H, W), the same to rounding whichever path was taken.
     """
-    frames, beside, columns = padding
-    ends = None if ends is None or not frames else ends.to(x.dtype)[:, None, None, None]
     if not _is_slow(x, kernels):
-        y = F.conv3d(x, kernels, bias, padding=padding)
-        if ends is not None:  # what zeros left out, without a longer copy of the clip
-            y[:, :, 0] += F.conv2d(x[:, :, 0] * ends, kernels[:, :, 0], padding=padding[1:])
-            y[:, :, -1] += F.conv2d(x[:, :, -1] * ends, kernels[:, :, -1], padding=padding[1:])
-        return y
-    if ends is not None:
-        x = torch.cat([x[:, :, :1] * ends[:, None], x, x[:, :, -1:] * ends[:, None]], dim=2)
-        frames = 0
+        return F.conv3d(x, kernels, bias, padding=padding)
+    frames, beside, columns = padding
     rows = x.shape[3]
     half = (rows + 1) // 2
     padded = F.pad(x, (0, 0, beside, beside + rows % 2))

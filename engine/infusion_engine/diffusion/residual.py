@@ -31,10 +31,6 @@ are far too small the fill runs away (docs/decisions/local-spread.md)."""
 SPREAD_MARGIN = 1.4
 """A voxel's spread is taken to be this much more than is expected. Too large a spread leaves the
 network some noise to take away; too small a one has it shout against its own preconditioning."""
-GOES_ON_BELOW = 0.8
-"""Noise sigma below which a clip goes on at its ends, with its first and last frame again. A window
-always has an end near, and a long shot's middle never has; but what is noise is believed twice
-where it is seen twice (docs/decisions/ends.md)."""
 LEVEL_CHANNELS = 16  # features that tell the network its noise level
 
 
@@ -55,11 +51,11 @@ class Convolution(nn.Module):
         self.weight = nn.Parameter(torch.empty(outputs, inputs * math.prod(kernel)))
         self.padding = [size // 2 for size in kernel]
 
-    def forward(self, x: Tensor, ends: Tensor | None = None) -> Tensor:
-        """(B, inputs, T, H, W) -> (B, outputs, T, H, W); `ends` as `convolve` takes them."""
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, inputs, T, H, W) -> (B, outputs, T, H, W)."""
         weight = normalised(self.weight) / math.sqrt(self.weight.shape[1])
         kernels = weight.reshape(len(weight), -1, *self.kernel)
-        return convolve(x, kernels, None, self.padding, ends=ends)
+        return convolve(x, kernels, None, self.padding)
 
 
 def silu(x: Tensor) -> Tensor:
@@ -82,12 +78,12 @@ class Block(nn.Module):
         self.second = Convolution(outputs, outputs, (1, 3, 3))
         self.gain = nn.Linear(LEVEL_CHANNELS, outputs)
 
-    def forward(self, x: Tensor, level: Tensor, ends: Tensor | None) -> Tensor:
-        """(B, inputs, T, H, W), (B, LEVEL_CHANNELS), (B,) or none -> (B, outputs, T, H, W)."""
+    def forward(self, x: Tensor, level: Tensor) -> Tensor:
+        """(B, inputs, T, H, W) and (B, LEVEL_CHANNELS) -> (B, outputs, T, H, W)."""
         if self.match is not None:
             x = self.match(x)
         gain = 1.0 + self.gain(level)[:, :, None, None, None]  # (B, outputs, 1, 1, 1)
-        y = self.first(silu(x), ends)
+        y = self.first(silu(x))
         y = self.second(silu(y * gain.to(y.dtype)))
         return blend(x, y, 0.4)
 
@@ -107,18 +103,15 @@ class ResidualUNet(nn.Module):
         self.up_whole = Block(half + whole, whole)
         self.last = nn.Conv3d(whole, 3, 3, padding=1)
 
-    def forward(self, x: Tensor, level: Tensor, ends: Tensor | None) -> Tensor:
-        """(B, INPUTS, T, H, W), (B, LEVEL_CHANNELS), (B,) or none -> (B, 3, T, H, W).
-
-        H and W are multiples of 4; `ends` as `convolve` takes them.
-        """
-        whole = self.down_whole(self.stem(x, ends), level, ends)  # (B, c, T, H, W)
-        half = self.down_half(F.avg_pool3d(whole, (1, 2, 2)), level, ends)  # (B, 3c/2, T, H/2, W/2)
-        x = self.down_quarter(F.avg_pool3d(half, (1, 2, 2)), level, ends)  # (B, 2c, T, H/4, W/4)
-        x = self.up_quarter(x, level, ends)
-        x = self.up_half(torch.cat([repeated(x), half], dim=1), level, ends)
-        x = self.up_whole(torch.cat([repeated(x), whole], dim=1), level, ends)
-        return convolve(x, self.last.weight, self.last.bias, [1, 1, 1], ends=ends)
+    def forward(self, x: Tensor, level: Tensor) -> Tensor:
+        """(B, INPUTS, T, H, W), (B, LEVEL_CHANNELS) -> (B, 3, T, H, W); H, W multiples of 4."""
+        whole = self.down_whole(self.stem(x), level)  # (B, c, T, H, W)
+        half = self.down_half(F.avg_pool3d(whole, (1, 2, 2)), level)  # (B, 3c/2, T, H/2, W/2)
+        x = self.down_quarter(F.avg_pool3d(half, (1, 2, 2)), level)  # (B, 2c, T, H/4, W/4)
+        x = self.up_quarter(x, level)
+        x = self.up_half(torch.cat([repeated(x), half], dim=1), level)
+        x = self.up_whole(torch.cat([repeated(x), whole], dim=1), level)
+        return convolve(x, self.last.weight, self.last.bias, [1, 1, 1])
 
 
 def repeated(x: Tensor) -> Tensor:
@@ -200,10 +193,7 @@ class ResidualDenoiser(nn.Module):
         unit_noisy = noisy * torch.rsqrt(spreads**2 + sigma**2) * hole
         x = _padded(self._features(unit_noisy, conditioning, hole, hint, spread))
         level = self.level(-torch.log(sigma.flatten()) / 4.0)
-        x = x.contiguous(memory_format=torch.channels_last_3d)
-        goes_on = (sigma.flatten() < GOES_ON_BELOW).to(x)  # (B,), 0 or 1
-        # In much noise none does: zeros need not be convolved.
-        correction = self.network(x, level, goes_on if bool(goes_on.any()) else None)
+        correction = self.network(x.contiguous(memory_format=torch.channels_last_3d), level)
         height, width = x_t.shape[-2:]
         c_skip, c_out = scalings(spreads, sigma)
         added = c_skip * noisy + c_out * correction[..., :height, :width].float()

@@ -44,6 +44,8 @@ class Tile:
     """What it answers for."""
     seen: Span
     """What the denoiser is given: `kept` and as far around it as it sees."""
+    shares: tuple[float, ...] = ()
+    """How far it is believed in each kept frame, where others answer for it too; none: alone."""
 
     @property
     def inner(self) -> Span:
@@ -107,7 +109,11 @@ class Tiled:
             part = self.denoiser(
                 x_t[seen], conditioning[seen], hole[seen], hint.within(*_index(tile.seen)), t
             )
-            predicted[..., *_index(tile.kept)] = part[..., *_index(tile.inner)].to(predicted)
+            kept = part[..., *_index(tile.inner)].to(predicted)  # (B, 3, t, h, w)
+            if tile.shares:
+                kept = kept * predicted.new_tensor(tile.shares)[:, None, None]
+                kept += predicted[..., *_index(tile.kept)]
+            predicted[..., *_index(tile.kept)] = kept
             self.shelf.rest()
         return predicted
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from infusion_engine.budget import evaluations
 from infusion_engine.diffusion.interval import intervals, laid_out_by
+from infusion_engine.diffusion.windows import frames_seen, window_of
 from infusion_engine.farm.division import Division
 from infusion_engine.media.box import Box
 from infusion_engine.settings import ROUND_WORK, Area, Settings, at_interval, at_level
@@ -41,19 +42,17 @@ def work_of(settings: Settings, division: Division) -> Work:
         for level in levels
         for index in range(division.intervals[level])
     )
-    places = [_sampled(settings, division, level) for level in levels]
-    sampled = sum(
-        evaluations(settings, level) * place for level, place in zip(levels, places, strict=True)
-    )
+    seen = [_seen(settings, division, level) for level in levels]
     parts = () if division.layout is None else division.layout.parts
-    clip = sum(part.width * part.height for part in parts) * division.frames_read
+    frames = division.frames_read
+    clip = sum(part.width * part.height for part in parts) * frames
     return Work(
         base=fits[0] if fits else 0,
         fits=fits,
-        evaluated=sampled,
-        searched=_searches(settings) * places[0] if places else 0,
+        evaluated=sum(evaluations(settings, level) * seen[level] for level in levels),
+        searched=_searches(settings) * seen[0] if seen else 0,
         clip_bytes=_CLIP_VOXEL * clip,
-        sample_bytes=3 * _FLOAT * places[-1] if places else 0,
+        sample_bytes=3 * _FLOAT * _place(settings, division, levels[-1]) * frames if seen else 0,
     )
 
 
@@ -66,8 +65,14 @@ def _fit_voxels(settings: Settings, division: Division, level: int, index: int) 
     return window * own.batch * own.steps_per_interval
 
 
-def _sampled(settings: Settings, division: Division, level: int) -> int:
-    """Voxels of the place that is sampled at a level."""
+def _seen(settings: Settings, division: Division, level: int) -> int:
+    """Voxels that one evaluation of a level takes."""
+    frames = frames_seen(division.frames_read, window_of(settings, level))
+    return _place(settings, division, level) * frames
+
+
+def _place(settings: Settings, division: Division, level: int) -> int:
+    """Pixels of the place that is sampled at a level, of one frame."""
     part = _part(division, level)
     if settings.area is not Area.FRAME and division.layout is not None:
         region = division.layout.region
@@ -77,7 +82,7 @@ def _sampled(settings: Settings, division: Division, level: int) -> int:
         for _ in range(len(division.intervals) - 1 - level):
             hole = hole.halved()
         part = hole.grown(settings.margin_pixels).intersection(part)
-    return part.width * part.height * division.frames_read
+    return part.width * part.height
 
 
 def _searches(settings: Settings) -> int:
