@@ -10,6 +10,7 @@ import torch
 from benchmarks.trial import SIDE
 from benchmarks.workbench import Workbench
 from infusion_engine.budget import batches, evaluations
+from infusion_engine.diffusion.windows import frames_seen, window_frames_of
 from infusion_engine.settings import Settings
 
 _CPU = torch.device("cpu")
@@ -25,13 +26,15 @@ class Pace:
     step_seconds: float
     """One optimiser step."""
     evaluation_seconds: float
-    """One denoiser evaluation of all frames."""
+    """One denoiser evaluation of all frames, in windows where there are windows."""
 
 
 def paced(settings: Settings, frames: int, *, device: torch.device = _CPU) -> Pace:
     """Time a few real steps of `settings` on a trial's sizes, single level."""
     bench = Workbench(settings, (frames, SIDE, SIDE), device)
-    return Pace(bench.step_seconds(_STEPS), bench.evaluation_seconds(1))
+    # The bench shows the clip as a whole.
+    often = frames_seen(frames, window_frames_of(settings, 0)) / frames
+    return Pace(bench.step_seconds(_STEPS), bench.evaluation_seconds(1) * often)
 
 
 def within(settings: Settings, pace: Pace, seconds: float) -> Mapping[str, str]:

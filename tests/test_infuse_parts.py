@@ -7,13 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from infusion_engine.cache.store import Store
 from infusion_engine.diffusion.halving import Halving
 from infusion_engine.infuse import Infusion, Source
 from infusion_engine.media.box import Box
 from infusion_engine.progress import Report
-from infusion_engine.settings import PRESETS, Precision
+from infusion_engine.settings import PRESETS, Network, Precision, Settings
 from tests.tiny import TINY
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -55,12 +56,17 @@ def source(parts: tuple[Box, ...]) -> Source:
 
 
 def infusion(
-    folder: Path, report: Report, *, memory: int = 2**33, parts: tuple[Box, ...] = WHOLE
+    folder: Path,
+    report: Report,
+    *,
+    memory: int = 2**33,
+    parts: tuple[Box, ...] = WHOLE,
+    settings: Settings = PLAIN,
 ) -> Infusion:
     """A run on a cache."""
     return Infusion(
         source(parts),
-        PLAIN,
+        settings,
         seed=0,
         take=0,
         store=Store(folder, on_damage=report.warn),
@@ -86,6 +92,25 @@ def test_pieces_that_fit_less_memory_give_the_same_fill(tmp_path: Path) -> None:
     assert len(warned.warnings) == 2  # one for each level
     assert "--memory 1M is too little" in warned.warnings[0]
     assert np.abs(pieces - whole).max() < 1e-3 * whole.std()
+
+
+@pytest.mark.parametrize("network", list(Network))
+def test_only_our_coarsest_size_is_sampled_in_windows(tmp_path: Path, network: Network) -> None:
+    """What the model is given there is as long as a training window; elsewhere it is the clip."""
+    run = infusion(tmp_path, Report(), settings=replace(PLAIN, network=network))
+    given: dict[int, set[int]] = {}  # frames, by width of what was looked at
+    run.model.register_forward_pre_hook(
+        lambda model, args: None if model.training else note(args[0].shape)
+    )
+    widths = [place[1].stop - place[1].start for place in run.places]
+
+    def note(shape: torch.Size) -> None:
+        level = 0 if shape[-1] <= widths[0] else 1
+        given.setdefault(level, set()).add(shape[2])
+
+    run.run()
+    windowed = network is Network.RESIDUAL
+    assert given == {0: {PLAIN.window_frames} if windowed else {FRAMES}, 1: {FRAMES}}
 
 
 def test_a_part_is_filled_from_beneath_and_kept_as_it_is(tmp_path: Path) -> None:

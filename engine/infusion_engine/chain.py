@@ -35,7 +35,7 @@ _SAMPLING_SETTINGS = (
 )
 _ONLY_SOME = ("layouts", "seam_pixels")
 """Sampling settings that are named in the stages alone that they change."""
-_SAMPLING_RULE = 2
+SAMPLING_RULE = 3
 """Raised whenever the same settings would give another sample from the same fits."""
 _REPLACED = (
     *("detail_intervals", "detail_steps_per_interval", "detail_sampling_steps"),
@@ -193,7 +193,7 @@ def superseded(chain: Sequence[Stage], index: int) -> list[int]:
 def _sampler(own: Settings, some: Mapping[str, int]) -> dict[str, object]:
     """What of the settings a sample hangs on, beside its fit; `some` hold in this stage alone."""
     numbers = {name: described(own)[name] for name in _SAMPLING_SETTINGS}
-    return {**numbers, **some, "rule": _SAMPLING_RULE}
+    return {**numbers, **some, "rule": SAMPLING_RULE}
 
 
 def _start(

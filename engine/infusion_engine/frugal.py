@@ -9,8 +9,7 @@ from infusion_engine.device import is_out_of_memory
 from infusion_engine.diffusion.denoise import Model, evaluation_bytes
 from infusion_engine.diffusion.hint import Hint
 from infusion_engine.diffusion.shelf import Shelf
-from infusion_engine.diffusion.tiles import Tile, Tiled
-from infusion_engine.diffusion.windows import windowed_tiles
+from infusion_engine.diffusion.tiles import Tile, Tiled, windowed_tiles
 from infusion_engine.progress import Report
 from infusion_engine.settings import Settings
 
@@ -39,7 +38,7 @@ class Frugal:
             memory: bytes that there are.
             held: bytes of them that are taken already.
             report: hears it where they are too few.
-            window: frames that the model is shown at once; None for all.
+            window: frames of the windows that clips are shown in; None for clips as a whole.
             shelf: where the hole lies and predictions are put; None for memory.
         """
         self.model = model

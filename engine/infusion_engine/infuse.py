@@ -24,7 +24,7 @@ from infusion_engine.diffusion.patches import Patches
 from infusion_engine.diffusion.place import sampled_place
 from infusion_engine.diffusion.pyramid import known_range
 from infusion_engine.diffusion.sample import NoiseSource, Scene
-from infusion_engine.diffusion.windows import window_of
+from infusion_engine.diffusion.windows import window_frames_of
 from infusion_engine.frugal import Frugal
 from infusion_engine.kept_fit import parts_of, tensors_of
 from infusion_engine.kept_samples import KeptSamples
@@ -116,7 +116,7 @@ class Infusion:
                     shelf=self.shelf,
                 ),
                 report=self.report,
-                window=window_of(self.settings, level),
+                window=window_frames_of(self.settings, level),
                 shelf=self.shelf,
             )
         return self._denoisers[level]

@@ -10,6 +10,7 @@ from infusion_engine.budget import allocated
 from infusion_engine.cache.entry import Kind
 from infusion_engine.cache.key import BudgetIdentity
 from infusion_engine.cache.store import Store
+from infusion_engine.chain import SAMPLING_RULE
 from infusion_engine.job_schema import DECIDED_BY_MINUTES
 from infusion_engine.plan import Plan
 from infusion_engine.planned import infusion_of
@@ -65,8 +66,11 @@ def budgeted(plan: Plan, source: Source, store: Store, report: Report) -> tuple[
 
 
 def _named(settings: Settings) -> dict[str, object]:
-    """The settings as they stand in a budget's name: as ever where fits start as ever."""
-    told = described(settings)
+    """The settings as they stand in a budget's name: as ever where fits start as ever.
+
+    With the rule that samples are drawn by: by another an evaluation takes another time.
+    """
+    told: dict[str, object] = {**described(settings), "sampling_rule": SAMPLING_RULE}
     if settings.fits_start is FitsStart.PREVIOUS:
         del told["fits_start"]
     return told

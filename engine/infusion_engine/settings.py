@@ -139,7 +139,8 @@ class Settings:
     sampler: Sampler
     """How a sample moves from one noise level to the next."""
     window_frames: int
-    """Consecutive frames in a training window, or the clip's length if that is shorter."""
+    """Consecutive frames in a training window, or the clip's length if that is shorter; ours is
+    sampled in windows as long at the coarsest size."""
     crop_pixels: int
     """Side of the square training crop at working size; 0 trains on the whole region."""
     batch: int
@@ -280,7 +281,8 @@ PRESETS: Mapping[str, Settings] = {
 
 
 ROUND_WORK = 7
-"""Evaluations of the denoiser that a round of votes takes as long as: 4 in a long shot to 13."""
+"""Evaluations of the denoiser that a round of votes takes as long as: 7 and 13 were seen, of clips
+that were shown as a whole; in windows an evaluation takes up to twice the time."""
 
 
 def at_level(settings: Settings, level: int) -> Settings:

@@ -55,17 +55,17 @@ def test_the_first_interval_s_batches_take_their_time() -> None:
 
 
 def test_an_evaluation_goes_by_its_voxels() -> None:
-    """At one size 120 evaluations of a clip ten times the trial's."""
+    """At one size 120 evaluations, each of 39 windows of 12 frames where the trial's has three."""
     seconds = shot_seconds(STANDARD, Pace(0.0, 0.1), levels=1, shot=(240, 96, 96), paced_frames=24)
 
-    assert seconds == pytest.approx(12 + 240 * 0.4 + 120 * 1.0)
+    assert seconds == pytest.approx(12 + 240 * 0.4 + 120 * 1.3)
 
 
 def test_a_coarser_size_has_a_quarter_of_the_voxels() -> None:
-    """Of a clip ten times the trial's: 120 evaluations at half its size, and 32 at its own."""
+    """120 evaluations in windows at half the size, and 32 at its own of each frame once."""
     seconds = shot_seconds(STANDARD, Pace(0.0, 0.1), levels=2, shot=(240, 96, 96), paced_frames=24)
 
-    assert seconds == pytest.approx(12 + 240 * 0.4 + 120 * 0.25 + 32 * 1.0)
+    assert seconds == pytest.approx(12 + 240 * 0.4 + 120 * 1.3 / 4 + 32 * 0.1 * 240 / 36)
 
 
 def test_a_shorter_shot_has_a_share_of_all_steps() -> None:

@@ -1,4 +1,4 @@
-"""Voxels and bytes that are told without torch are those that a run comes to."""
+"""Voxels and bytes that are told before a run are those that it comes to."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from enum import Enum
 import numpy as np
 import numpy.typing as npt
 
-SCHEMA_VERSION = 11
+SCHEMA_VERSION = 9
 """Part of every key: raised whenever the same identity would give another result than before."""
 
 

@@ -1,13 +1,14 @@
 """Tiles: a large clip denoised piece by piece, each with all around it that has a say in it.
 
 A network sees only so far. Where a tile is that much larger than what is kept of it, the kept part
-is what the whole clip would have given, to rounding; what has no hole near is not computed at all.
+is what the whole clip, or the window that it is shown in, would have given, to rounding; what has
+no hole near is not computed at all.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from torch import Tensor
@@ -16,6 +17,7 @@ from infusion_engine.diffusion.denoise import Denoiser
 from infusion_engine.diffusion.hint import Hint
 from infusion_engine.diffusion.reach import Reach
 from infusion_engine.diffusion.shelf import Shelf
+from infusion_engine.diffusion.windows import shares_of, windows_of
 
 _CUTS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
 """Numbers of pieces that a side may be cut into."""
@@ -34,6 +36,11 @@ class Span:
         """How many there are."""
         sides = (self.frames, self.rows, self.columns)
         return _length(sides[0]) * _length(sides[1]) * _length(sides[2])
+
+    def later(self, frames: int) -> Span:
+        """The same so many frames later."""
+        start, stop = self.frames.start + frames, self.frames.stop + frames
+        return replace(self, frames=slice(start, stop))
 
 
 @dataclass(frozen=True)
@@ -88,8 +95,30 @@ def tiles(
     return tuple(tile for tile in found if _misses(hole[0][_index(tile.kept)], shelf))
 
 
+def windowed_tiles(
+    hole: Tensor, *, window: int | None, most_voxels: int, reach: Reach, shelf: Shelf | None = None
+) -> tuple[Tile, ...]:
+    """Tiles of each window by itself, which see nothing outside it.
+
+    Args:
+        hole: (1, T, H, W), 1 = missing.
+        window: frames of one; None for tiles of the clip as a whole.
+        most_voxels: as `tiles`.
+        reach: as `tiles`.
+        shelf: as `tiles`.
+    """
+    if window is None or window >= hole.shape[1]:
+        return tiles(hole, most_voxels=most_voxels, reach=reach, shelf=shelf)
+    windows, found = windows_of(hole.shape[1], window), list[Tile]()
+    for one, shares in zip(windows, shares_of(windows), strict=True):
+        for tile in tiles(hole[:, one], most_voxels=most_voxels, reach=reach, shelf=shelf):
+            own = shares[tile.kept.frames]
+            found.append(Tile(tile.kept.later(one.start), tile.seen.later(one.start), own))
+    return tuple(found)
+
+
 class Tiled:
-    """A denoiser that works tile by tile; what no tile keeps is 0."""
+    """A denoiser that works tile by tile; only what is missing is worked out in full."""
 
     def __init__(
         self, denoiser: Denoiser, pieces: tuple[Tile, ...], shelf: Shelf | None = None
