@@ -7,6 +7,7 @@ from pathlib import Path
 
 import matplotlib as mpl
 from matplotlib import pyplot as plt
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from benchmarks.attempt import Attempt
 from benchmarks.bars import LABELS
@@ -45,6 +46,9 @@ def draw_curves(attempts: Sequence[Attempt], file: Path, *, where: str = "one th
                     *zip(*points, strict=True), "o-", label=contender, color=_COLOURS.get(contender)
                 )
             axis.set_xscale("log")
+            axis.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+            axis.xaxis.set_major_formatter("{x:g}")
+            axis.xaxis.set_minor_formatter(NullFormatter())
             axis.grid(visible=True, alpha=0.3)
             if name in ("detail", "motion"):
                 axis.axhspan(0.6, 1.4, color="tab:green", alpha=0.08)
