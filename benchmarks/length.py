@@ -13,7 +13,7 @@ from benchmarks.claim import share_of_budget
 from benchmarks.pace import Pace
 from benchmarks.trial import SIDE
 from infusion_engine.budget import batches, evaluations
-from infusion_engine.diffusion.windows import frames_seen, window_frames_of
+from infusion_engine.diffusion.windows import frames_seen
 from infusion_engine.settings import Settings, at_level
 
 MINUTES = 10
@@ -54,10 +54,10 @@ def shot_seconds(
     """
     frames, height, width = shot
     seconds = _AROUND + _FRAME * frames
-    paced_voxels = frames_seen(paced_frames, window_frames_of(settings, 0)) * SIDE**2
+    paced_voxels = frames_seen(paced_frames, settings, 0) * SIDE**2
     for level in range(levels):
         own = at_level(settings, level)
-        seen = frames_seen(frames, window_frames_of(settings, level))
+        seen = frames_seen(frames, settings, level)
         voxels = seen * height * width / 4 ** (levels - 1 - level)
         evaluation = pace.evaluation_seconds * voxels / paced_voxels
         # A step of several batches is taken to be as long as one step for each.

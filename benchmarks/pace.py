@@ -10,7 +10,7 @@ import torch
 from benchmarks.trial import SIDE
 from benchmarks.workbench import Workbench
 from infusion_engine.budget import batches, evaluations
-from infusion_engine.diffusion.windows import frames_seen, window_frames_of
+from infusion_engine.diffusion.windows import frames_seen
 from infusion_engine.settings import Settings
 
 _CPU = torch.device("cpu")
@@ -33,7 +33,7 @@ def paced(settings: Settings, frames: int, *, device: torch.device = _CPU) -> Pa
     """Time a few real steps of `settings` on a trial's sizes, single level."""
     bench = Workbench(settings, (frames, SIDE, SIDE), device)
     # The bench shows the clip as a whole.
-    often = frames_seen(frames, window_frames_of(settings, 0)) / frames
+    often = frames_seen(frames, settings, 0) / frames
     return Pace(bench.step_seconds(_STEPS), bench.evaluation_seconds(1) * often)
 
 

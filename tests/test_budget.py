@@ -24,8 +24,8 @@ SPEEDS = (LevelSpeed(0.1, 0.5), LevelSpeed(0.2, 2.0))
 interval has two batches in each step, and a sample (4 + 1) x 16 x 0.5 + 2 x 8 x 2 = 72, as one
 interval is gone through again."""
 FITTING, SAMPLING = 380.0, 72.0
-VOTING = 3 * 7 * 0.5
-"""Seconds for three rounds of votes on a sample's layout, each as long as seven evaluations."""
+VOTING = 3 * 10 * 0.5
+"""Seconds for three rounds of votes on a sample's layout, each as long as ten evaluations."""
 _SECONDS = st.floats(1e-4, 1e3)
 _LEVELS = st.lists(st.builds(LevelSpeed, _SECONDS, _SECONDS), min_size=1, max_size=4)
 _PRESETS = st.sampled_from(sorted(PRESETS))
@@ -142,7 +142,7 @@ def test_a_base_is_paid_for() -> None:
 def test_every_layout_is_paid_for() -> None:
     """With its evaluations and votes at the coarsest size, and a search to compare it."""
     settings = replace(DRAFT, layouts=3)
-    sampling = 3 * (5 * 16 + (3 + 1) * 7) * 0.5 + 2 * 8 * 2.0
+    sampling = 3 * (5 * 16 + (3 + 1) * 10) * 0.5 + 2 * 8 * 2.0
     whole = allocated(settings, SPEEDS, seconds=FITTING + sampling, takes=1)
     assert whole.settings == settings
     assert whole.expected_seconds == pytest.approx(FITTING + sampling)

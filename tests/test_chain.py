@@ -282,8 +282,8 @@ def test_layouts_go_down_side_by_side_until_one_is_chosen() -> None:
     assert [s.decides for s in found] == [False, False, False, True] + [False] * 4
     first, votes, _, last = found[:4]
     assert first.work == 3 * first.evaluations
-    assert votes.work == 3 * (votes.evaluations + 2 * 7)
-    assert last.work == 3 * (last.evaluations + 7)
+    assert votes.work == 3 * (votes.evaluations + 2 * 10)
+    assert last.work == 3 * (last.evaluations + 10)
     assert {(s.layouts, s.decides) for s in chain(replace(spaced, layouts=1))} == {(1, False)}
 
 

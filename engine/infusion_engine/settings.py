@@ -280,9 +280,10 @@ PRESETS: Mapping[str, Settings] = {
 }
 
 
-ROUND_WORK = 7
+ROUND_WORK = 10
 """Evaluations of the denoiser that a round of votes takes as long as: 7 and 13 were seen, of clips
-that were shown as a whole; in windows an evaluation takes up to twice the time."""
+that were shown as a whole. In windows an evaluation takes up to twice the time, and this is more
+than enough."""
 
 
 def at_level(settings: Settings, level: int) -> Settings:

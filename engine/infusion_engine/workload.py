@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from infusion_engine.chain import Stage
 from infusion_engine.diffusion.pyramid import PyramidLevel
-from infusion_engine.diffusion.windows import frames_seen, window_frames_of
+from infusion_engine.diffusion.windows import frames_seen
 from infusion_engine.progress import Report
 
 _BACKWARD_COST = 3  # a training step costs about three forward passes over the same voxels
@@ -48,7 +48,7 @@ class Workload:
             window = min(own.window_frames, frames) * min(side, height) * min(side, width)
             self.fit_step.append(_BACKWARD_COST * window * own.batch)
             across, down = columns.stop - columns.start, rows.stop - rows.start
-            seen = frames_seen(frames, window_frames_of(own, stage.level))
+            seen = frames_seen(frames, own, stage.level)
             self.sample_step.append(seen * across * down)
         sampling = [stage.work * step for stage, step in zip(chain, self.sample_step, strict=True)]
         fitting = [steps * step for steps, step in zip(self.fit_steps, self.fit_step, strict=True)]

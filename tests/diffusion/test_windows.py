@@ -28,6 +28,11 @@ WINDOW = 8
 ENOUGH = 10**9  # voxels that are more than there are
 
 
+def seen(frames: int, length: int, *, level: int = 0) -> int:
+    """Frames that an evaluation takes where training windows are that long."""
+    return frames_seen(frames, replace(PRESETS["draft"], window_frames=length), level)
+
+
 @given(st.integers(1, 90), st.integers(1, 20))
 def test_windows_are_as_long_as_asked_and_leave_no_frame_out(frames: int, length: int) -> None:
     """Each begins half a window after the one before, or earlier at the end, and none is vain."""
@@ -38,9 +43,8 @@ def test_windows_are_as_long_as_asked_and_leave_no_frame_out(frames: int, length
     half = (length + 1) // 2
     assert steps[:-1] == [half] * len(steps[:-1])
     assert all(0 < step <= half for step in steps)
-    assert frames_seen(frames, length) == len(windows) * min(frames, length)
-    assert frames_seen(frames, length) <= 2 * frames + length
-    assert frames_seen(frames, None) == frames
+    assert seen(frames, length) == len(windows) * min(frames, length) <= 2 * frames + length
+    assert seen(frames, length, level=1) == frames
 
 
 @given(st.integers(1, 90), st.integers(1, 20))
@@ -116,9 +120,9 @@ def test_tiles_of_windows_give_what_windows_give(hole: Tensor, window: int, shar
     missing = hole.bool().expand(3, *SHAPE)
     size = float(expected[missing].std())
     assert torch.allclose(tiled[missing], expected[missing], atol=1e-4 * size, rtol=1e-4)
-    seen = [tile.seen.frames for tile in pieces]
+    spans = [tile.seen.frames for tile in pieces]
     windows = windows_of(SHAPE[0], window)
-    assert all(any(w.start <= s.start and s.stop <= w.stop for w in windows) for s in seen)
+    assert all(any(w.start <= s.start and s.stop <= w.stop for w in windows) for s in spans)
 
 
 def test_windows_are_cut_where_they_do_not_fit() -> None:
@@ -141,7 +145,7 @@ def test_what_is_seen_is_what_is_told_of() -> None:
         reach=model(Network.RESIDUAL).reach,
     )
     counted = sum(tile.seen.frames.stop - tile.seen.frames.start for tile in pieces)
-    assert counted == frames_seen(37, WINDOW)
+    assert counted == seen(37, WINDOW)
 
 
 @pytest.mark.parametrize("window", [None, SHAPE[0]])
@@ -173,8 +177,8 @@ def test_what_stands_still_is_filled_as_in_training_in_a_shot_s_middle() -> None
             predicted = Tiled(found, pieces)(noisy, known, missing, again, torch.tensor([1]))[0]
         return predicted[:, :, hole[0, 0] > 0.0]
 
-    seen = said(WINDOW, WINDOW)
-    least, most = seen.amin(1, keepdim=True) - 1e-5, seen.amax(1, keepdim=True) + 1e-5
+    one = said(WINDOW, WINDOW)
+    least, most = one.amin(1, keepdim=True) - 1e-5, one.amax(1, keepdim=True) + 1e-5
 
     def strays(x: Tensor) -> bool:
         """Whether any voxel is outside what a window shows."""

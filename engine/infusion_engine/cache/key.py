@@ -12,7 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 SCHEMA_VERSION = 9
-"""Part of every key: raised whenever the same identity would give another result than before."""
+"""Part of every key: raised whenever the same identity would give another result than before.
+
+After 9 comes 12: caches may hold what builds that were taken back kept under 10 and 11.
+"""
 
 
 def plain(value: object) -> object:

@@ -33,8 +33,9 @@ def windows_of(frames: int, length: int) -> tuple[slice, ...]:
     return tuple(slice(start, start + length) for start in starts)
 
 
-def frames_seen(frames: int, window: int | None) -> int:
+def frames_seen(frames: int, settings: Settings, level: int) -> int:
     """Frames that one evaluation of so many takes, each as often as a window shows it."""
+    window = window_frames_of(settings, level)
     if window is None:
         return frames
     return sum(one.stop - one.start for one in windows_of(frames, window))

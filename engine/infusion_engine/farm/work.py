@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from infusion_engine.budget import evaluations
 from infusion_engine.diffusion.interval import intervals, laid_out_by
-from infusion_engine.diffusion.windows import frames_seen, window_frames_of
+from infusion_engine.diffusion.windows import frames_seen
 from infusion_engine.farm.division import Division
 from infusion_engine.media.box import Box
 from infusion_engine.settings import ROUND_WORK, Area, Settings, at_interval, at_level
@@ -67,7 +67,7 @@ def _fit_voxels(settings: Settings, division: Division, level: int, index: int) 
 
 def _seen(settings: Settings, division: Division, level: int) -> int:
     """Voxels that one evaluation of a level takes."""
-    frames = frames_seen(division.frames_read, window_frames_of(settings, level))
+    frames = frames_seen(division.frames_read, settings, level)
     return _place(settings, division, level) * frames
 
 
