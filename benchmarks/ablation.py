@@ -19,6 +19,7 @@ import torch
 
 from benchmarks.abreast import abreast
 from benchmarks.attempt import FIGURES, Attempt, Contender, attempts_of_seeds
+from benchmarks.bars import draw_bars
 from benchmarks.pace import paced
 from benchmarks.stamp import commit_here, put, stamped
 from benchmarks.trial import FRAMES, HOLE, SIDE, Trial, make_trial
@@ -91,7 +92,7 @@ def contenders(names: Sequence[str], *, share: float, frames: int) -> list[Conte
 
 
 def table(attempts: Sequence[Attempt]) -> dict[str, dict[str, float]]:
-    """Each contender's figures, mean over trials and seeds."""
+    """Each contender's figures, mean over the attempts' trials and seeds."""
     names = list(dict.fromkeys(a.contender for a in attempts))
     return {
         name: {
@@ -104,6 +105,12 @@ def table(attempts: Sequence[Attempt]) -> dict[str, dict[str, float]]:
     }
 
 
+def tables(attempts: Sequence[Attempt]) -> dict[str, dict[str, dict[str, float]]]:
+    """Each contender's figures at each trial, mean over seeds, by trial."""
+    trials = list(dict.fromkeys(a.trial for a in attempts))
+    return {trial: table([a for a in attempts if a.trial == trial]) for trial in trials}
+
+
 def main() -> None:
     """Try, print, and write where asked."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
@@ -112,7 +119,7 @@ def main() -> None:
     parser.add_argument("--share", type=float, default=0.5, help="of draft's fitting time")
     parser.add_argument("--only", nargs="+", choices=VARIANTS, help="variants; default: all")
     parser.add_argument("--at-once", type=int, default=2, help="renders at once, one thread each")
-    parser.add_argument("--write", type=Path, help="folder for ablation.json and sheets")
+    parser.add_argument("--write", type=Path, help="folder for ablation.json and .png, and sheets")
     arguments = parser.parse_args()
     names = arguments.only or list(VARIANTS)
     began_at = commit_here()
@@ -131,6 +138,8 @@ def main() -> None:
         attempts = [a for found in both for a in found]
     found = result(attempts, share=arguments.share, at_once=arguments.at_once, began_at=began_at)
     put(found, _file(arguments.write))
+    if arguments.write:
+        draw_bars(tables(attempts), arguments.write / "ablation.png")
 
 
 def result(

@@ -18,6 +18,7 @@ LABELS = {
     "psnr_hole": "PSNR in the hole, dB\n(more is better)",
 }
 """What a figure is called on a plot."""
+_BAR = 0.3  # inches across, so that its slanted name does not lie on the next one's
 
 
 def draw_bars(tables: Mapping[str, Mapping[str, Mapping[str, float]]], file: Path) -> None:
@@ -31,10 +32,11 @@ def draw_bars(tables: Mapping[str, Mapping[str, Mapping[str, float]]], file: Pat
     shown = [figure for figure in FIGURES if figure in have]
     if not shown:
         return
+    widest = max(len(fills) for fills in tables.values())
     picture, axes = plt.subplots(
         len(shown),
         len(tables),
-        figsize=(4 * len(tables), 2.2 * len(shown)),
+        figsize=(max(4.0, _BAR * widest) * len(tables), 2.2 * len(shown)),
         squeeze=False,
         sharex="col",
         layout="constrained",

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarks.ablation import VARIANTS, table
+from benchmarks.ablation import VARIANTS, table, tables
 from benchmarks.attempt import FIGURES, Attempt
 from infusion_engine.overrides import overridden
 from infusion_engine.settings import PRESETS
@@ -36,3 +36,15 @@ def test_the_table_has_means_over_trials_and_seeds() -> None:
     assert list(found) == ["draft", "adam"]
     assert found["draft"] == dict.fromkeys(FIGURES, 1.5)
     assert found["adam"] == dict.fromkeys(FIGURES, 5.0)
+
+
+def test_the_plot_has_means_over_seeds_for_each_trial() -> None:
+    """Trials are kept apart: what wins on one may lose on another."""
+    one = Attempt("sea", "draft", {}, 0, 1.0, dict.fromkeys(FIGURES, 1.0))
+    again = replace(one, seed=1, scores=dict.fromkeys(FIGURES, 3.0))
+    other = replace(one, trial="fire", scores=dict.fromkeys(FIGURES, 7.0))
+
+    assert tables([one, other, again]) == {
+        "sea": {"draft": dict.fromkeys(FIGURES, 2.0)},
+        "fire": {"draft": dict.fromkeys(FIGURES, 7.0)},
+    }
