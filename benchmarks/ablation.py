@@ -24,7 +24,7 @@ from benchmarks.pace import paced
 from benchmarks.stamp import commit_here, put, stamped
 from benchmarks.trial import FRAMES, HOLE, SIDE, Trial, make_trial
 from infusion_engine.overrides import overridden
-from infusion_engine.settings import PRESETS
+from infusion_engine.settings import PRESETS, FitsStart, Settings
 
 VARIANTS: Mapping[str, Mapping[str, str]] = {
     "draft": {},
@@ -79,16 +79,25 @@ def contenders(names: Sequence[str], *, share: float, frames: int) -> list[Conte
     draft = PRESETS["draft"]
     torch.set_num_threads(1)
     of_draft = paced(draft, frames).step_seconds
-    budget = draft.intervals * draft.steps_per_interval * of_draft * share
+    budget = _fits(draft) * draft.steps_per_interval * of_draft * share
     found = []
     for name in names:
         settings = overridden(draft, VARIANTS[name])
         same_steps = VARIANTS[name].keys() <= _ONLY_SAMPLING
         step = of_draft if same_steps else paced(settings, frames).step_seconds
-        steps = max(1, round(budget / settings.intervals / step))
+        steps = max(1, round(budget / _fits(settings) / step))
         changed = {**VARIANTS[name], "steps_per_interval": str(steps)}
         found.append(Contender(name, "draft", changed))
     return found
+
+
+def _fits(settings: Settings) -> int:
+    """Fits of a trial, one with batches of several windows counted as so many.
+
+    Those are the noisiest interval's, and the one that all start from where there is one.
+    """
+    base = settings.layout_batches if settings.fits_start is FitsStart.BASE else 0
+    return settings.intervals - 1 + settings.layout_batches + base
 
 
 def table(attempts: Sequence[Attempt]) -> dict[str, dict[str, float]]:

@@ -6,16 +6,38 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarks.ablation import VARIANTS, table, tables
+from benchmarks import ablation
+from benchmarks.ablation import VARIANTS, contenders, table, tables
 from benchmarks.attempt import FIGURES, Attempt
+from benchmarks.pace import Pace
 from infusion_engine.overrides import overridden
-from infusion_engine.settings import PRESETS
+from infusion_engine.settings import PRESETS, Settings
 
 
 @pytest.mark.parametrize("name", [name for name in VARIANTS if name != "draft"])
 def test_each_variant_is_draft_with_something_changed(name: str) -> None:
     """Its settings are known, in range, and not draft's own."""
     assert overridden(PRESETS["draft"], VARIANTS[name]) != PRESETS["draft"]
+
+
+def test_all_take_as_many_windows_of_what_they_are_fitted_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A fit that all others start from takes its time too, and so does a batch of several."""
+
+    def a_second(settings: Settings, frames: int) -> Pace:
+        assert (settings.channels, frames) == (32, 24)
+        return Pace(1.0, 1.0)
+
+    monkeypatch.setattr(ablation, "paced", a_second)
+
+    found = {
+        one.name: int(one.settings["steps_per_interval"])
+        for one in contenders(["draft", "one interval", "fits from a base"], share=0.5, frames=24)
+    }
+
+    # draft: 300 x (2 windows + 1 + 1 + 1) = 1500; one interval: 2 windows a step; with a base 7.
+    assert found == {"draft": 300, "one interval": 750, "fits from a base": 214}
 
 
 def test_the_one_to_compare_with_is_draft() -> None:
