@@ -61,17 +61,11 @@ VARIANTS: Mapping[str, Mapping[str, str]] = {
 }
 """What is changed, by name."""
 SEEDS = (0, 1)
-_ONLY_SAMPLING = {
-    "sampler",
-    "sampling_steps",
-    "layouts",
-    "settling_rounds",
-    "resamplings",
-    "still_frames",
-    "seam_pixels",
-    "last_timestep",
-}
-"""Variants of these take draft's own steps: they are not timed."""
+_STEPS_COST = (
+    *("network", "channels", "optimiser", "precision", "objective"),
+    *("window_frames", "crop_pixels", "batch"),
+)
+"""What the time of a step hangs on: where these are draft's, so is the time, and none is taken."""
 
 
 def contenders(names: Sequence[str], *, share: float, frames: int) -> list[Contender]:
@@ -83,8 +77,8 @@ def contenders(names: Sequence[str], *, share: float, frames: int) -> list[Conte
     found = []
     for name in names:
         settings = overridden(draft, VARIANTS[name])
-        same_steps = VARIANTS[name].keys() <= _ONLY_SAMPLING
-        step = of_draft if same_steps else paced(settings, frames).step_seconds
+        as_draft = VARIANTS[name].keys().isdisjoint(_STEPS_COST)
+        step = of_draft if as_draft else paced(settings, frames).step_seconds
         steps = max(1, round(budget / _fits(settings) / step))
         changed = {**VARIANTS[name], "steps_per_interval": str(steps)}
         found.append(Contender(name, "draft", changed))

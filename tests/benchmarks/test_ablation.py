@@ -26,18 +26,21 @@ def test_all_take_as_many_windows_of_what_they_are_fitted_on(
     """A fit that all others start from takes its time too, and so does a batch of several."""
 
     def a_second(settings: Settings, frames: int) -> Pace:
-        assert (settings.channels, frames) == (32, 24)
-        return Pace(1.0, 1.0)
+        assert frames == 24
+        return Pace(1.0 if settings.crop_pixels == 40 else 2.5, 1.0)
 
     monkeypatch.setattr(ablation, "paced", a_second)
 
     found = {
         one.name: int(one.settings["steps_per_interval"])
-        for one in contenders(["draft", "one interval", "fits from a base"], share=0.5, frames=24)
+        for one in contenders(
+            ["draft", "one interval", "fits from a base", "crop 56"], share=0.5, frames=24
+        )
     }
 
-    # draft: 300 x (2 windows + 1 + 1 + 1) = 1500; one interval: 2 windows a step; with a base 7.
-    assert found == {"draft": 300, "one interval": 750, "fits from a base": 214}
+    # draft: 300 x (2 windows + 1 + 1 + 1) = 1500; one interval: 2 windows a step; with a base 7;
+    # a larger crop takes 2.5 times as long.
+    assert found == {"draft": 300, "one interval": 750, "fits from a base": 214, "crop 56": 120}
 
 
 def test_the_one_to_compare_with_is_draft() -> None:
