@@ -21,6 +21,7 @@ from infusion_engine.machine import made_with
 from infusion_engine.media.encoding import Encoding
 from infusion_engine.media.survey import Survey
 from infusion_engine.minutes import budgeted
+from infusion_engine.parity import decided
 from infusion_engine.plan import Plan
 from infusion_engine.planned import infusion_of
 from infusion_engine.prepared import Clip, Prepared, frame_digest, job_identity, keep
@@ -56,7 +57,7 @@ def prepare_shot(plan: Plan, store: Store, report: Report) -> None:
         report.emit(Staged(RenderStage.PREPARE.value, outcome, "no interval: nothing is missing"))
         return
     with turn(device, report, shares=plan.job.threads is not None), device_errors(device):
-        asked, plan = plan, replace(plan, settings=chosen(plan.settings, device))
+        asked, plan = plan, replace(plan, settings=decided(plan.settings, device, report))
         clip, frames, source = _read(plan, found, found.encoding, report, device)
         infusion = infusion_of(plan, source, store, report)
         clip = replace(clip, tops=infusion.named.tops, units=infusion.units)

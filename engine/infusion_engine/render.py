@@ -12,7 +12,6 @@ import numpy as np
 import torch
 
 from infusion_engine import devices
-from infusion_engine.arithmetic import chosen
 from infusion_engine.cache.store import Store
 from infusion_engine.device import choose_device, device_errors
 from infusion_engine.diffusion.shelf import Shelf
@@ -25,6 +24,7 @@ from infusion_engine.media.region import Region
 from infusion_engine.media.shot import holds_layer
 from infusion_engine.media.survey import Survey, survey
 from infusion_engine.minutes import budgeted
+from infusion_engine.parity import decided
 from infusion_engine.plan import Plan
 from infusion_engine.planned import infusion_of
 from infusion_engine.progress import Report
@@ -176,7 +176,7 @@ def _fill_on(
     device: torch.device,
 ) -> tuple[Filled, ...]:
     """What `_fill` does once the device is ours."""
-    if (settings := chosen(plan.settings, device)) != plan.settings:
+    if (settings := decided(plan.settings, device, report)) != plan.settings:
         plan = replace(plan, settings=settings)
         tell_resolved(plan, report, onlooker)
     onlooker.machine(made_with(device, plan.threads))

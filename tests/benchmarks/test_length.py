@@ -77,7 +77,7 @@ def test_a_shorter_shot_has_a_share_of_all_steps() -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "share", "expected"),
-    [(600.0, 1.0, True), (601.0, 1.0, False), (60.0, 0.5, None), (6000.0, 0.5, None)],
+    [(300.0, 1.0, True), (301.0, 1.0, False), (60.0, 0.5, None), (6000.0, 0.5, None)],
 )
 def test_a_shorter_shot_says_nothing_of_a_whole_one(
     seconds: float, share: float, expected: Holds

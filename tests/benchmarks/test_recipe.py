@@ -24,15 +24,50 @@ def paper(seconds: float, perceptual: float, swd3d: float) -> Attempt:
     return replace(draft(seconds, perceptual, swd3d), contender="paper")
 
 
-def test_draft_is_compared_with_paper_in_the_same_time_and_in_its_longest() -> None:
-    """The pairs are found by wall time, whatever order the runs ended in."""
+def test_the_longest_draft_and_the_longest_paper_are_told() -> None:
+    """They are found by wall time, whatever order the runs ended in."""
     runs = [paper(1010.0, 0.05, 9.0), draft(50.0, 0.04, 7.0), paper(99.0, 0.09, 30.0), DRAFT]
 
     found = verdict(runs, "sea")
 
     assert found["draft"]["seconds"] == 100.0
-    assert found["paper_in_the_same_time"]["seconds"] == 99.0
     assert found["paper_in_its_longest_time"]["seconds"] == 1010.0
+
+
+def test_the_same_time_is_that_of_the_draft_and_the_paper_nearest_by_ratio() -> None:
+    """Not the longest draft's: 350 s beside 80 s would be no race. The ratio is told, too."""
+    runs = [draft(110.2, 0.06, 9.0), paper(1208.0, 0.1, 20.0), paper(80.3, 0.2, 30.0)]
+
+    found = verdict([*runs, draft(349.6, 0.05, 8.0)], "sea")["in_the_same_time"]
+
+    assert found["draft"] == runs[0].described
+    assert found["paper"] == runs[2].described
+    assert found["seconds_of_paper_over_draft"] == 0.73
+
+
+@pytest.mark.parametrize(
+    ("drafts_took", "papers_took", "expected"),
+    [
+        # Ten seconds are a half of 20, but little of 300.
+        ((20.0, 300.0), (10.0, 340.0), (300.0, 340.0, 1.13)),
+        # A paper that took 1.8 times as long is nearer than one that took half as long.
+        ((100.0,), (50.0, 180.0), (100.0, 180.0, 1.8)),
+        # One that took 0.6 of it is nearer than one that took 1.9 times as long.
+        ((100.0,), (190.0, 60.0), (100.0, 60.0, 0.6)),
+    ],
+)
+def test_how_near_two_times_are_is_a_matter_of_their_ratio(
+    drafts_took: tuple[float, ...],
+    papers_took: tuple[float, ...],
+    expected: tuple[float, float, float],
+) -> None:
+    """Seconds apart say nothing across long and short runs; twice and half are equally far."""
+    runs = [draft(s, 0.04, 7.0) for s in drafts_took] + [paper(s, 0.1, 9.0) for s in papers_took]
+
+    found = verdict(runs, "sea")["in_the_same_time"]
+
+    ratio = found["seconds_of_paper_over_draft"]
+    assert (found["draft"]["seconds"], found["paper"]["seconds"], ratio) == expected
 
 
 def test_the_first_draft_from_which_all_are_as_good_as_papers_best_is_named() -> None:

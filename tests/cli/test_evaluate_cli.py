@@ -44,10 +44,14 @@ def shot(tmp_path: Path) -> Path:
 def infusion_evaluate(
     shot: Path, result: str, *options: object
 ) -> subprocess.CompletedProcess[str]:
+    """Run the command with `--matte`."""
+    return evaluated(shot / result, shot / "truth", "--matte", shot / "matte", *options)
+
+
+def evaluated(*line: object) -> subprocess.CompletedProcess[str]:
     """Run the command as its own process."""
-    line = [str(Path(sys.executable).parent / "infusion-evaluate"), str(shot / result)]
-    line += [str(shot / "truth"), "--matte", str(shot / "matte"), *map(str, options)]
-    return subprocess.run(line, capture_output=True, text=True, check=False, timeout=120)
+    command = [str(Path(sys.executable).parent / "infusion-evaluate"), *map(str, line)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
 
 
 def test_json_is_one_object_for_programs(shot: Path) -> None:
@@ -63,6 +67,44 @@ def test_json_is_one_object_for_programs(shot: Path) -> None:
         "frames": 4, "hole_pixels": 720, "psnr_hole": 120.0, "psnr_full": 120.0, "detail": 1.0,
         "motion": 1.0, "outside": 0.0, "psnr_8bit": 120.0, "ssim_8bit": None, "swd3d": 0.0,
     }  # fmt: skip
+
+
+def test_the_matte_may_be_the_third_argument(shot: Path) -> None:
+    """The figures are those of `--matte`, wherever options stand; the take makes them say much."""
+    named = infusion_evaluate(shot, "second", "--json")
+    third = evaluated(shot / "second", "--json", shot / "truth", shot / "matte")
+    assert (third.returncode, third.stderr) == (0, "")
+    assert json.loads(third.stdout)["hole_pixels"] == 720
+    assert json.loads(third.stdout) == json.loads(named.stdout)
+
+
+def test_the_matte_given_twice_is_refused(shot: Path) -> None:
+    """Even the same one: exit code 2, and both ways are named with what each was given."""
+    run = infusion_evaluate(shot, "result", "third")
+    assert run.returncode == 2
+    assert run.stdout == ""
+    for word in ("twice", "'third' as the third argument", f"'{shot / 'matte'}' with --matte"):
+        assert word in run.stderr
+    assert "Traceback" not in run.stderr
+
+
+def test_without_a_matte_it_is_a_channel_of_the_truth(shot: Path) -> None:
+    """Alpha of the truth is what was replaced where neither argument nor option names a matte."""
+    for file in (shot / "truth").iterdir():
+        with Image.open(file) as truth, Image.open(shot / "matte" / file.name) as matte:
+            both = truth.convert("RGB")
+            both.putalpha(matte.convert("L"))
+        both.save(file)
+    run = evaluated(shot / "result", shot / "truth", "--json")
+    assert (run.returncode, run.stderr) == (0, "")
+    assert json.loads(run.stdout)["hole_pixels"] == 720
+
+
+def test_help_shows_both_ways_to_give_the_matte() -> None:
+    """The usage line has MATTE in brackets, and the option is still listed."""
+    text = evaluated("--help").stdout
+    assert text.splitlines()[0].endswith("[OPTIONS] RESULT TRUTH [MATTE]")
+    assert "--matte PATH" in text
 
 
 def test_people_get_a_line_a_figure_and_hear_what_was_left_out(shot: Path) -> None:

@@ -7,7 +7,8 @@ import torch
 
 from infusion_engine.arithmetic import has_bfloat16
 from infusion_engine.doctor.findings import Outcome
-from infusion_engine.doctor.parity import ALLOWED, Apart, checks, judged, measured
+from infusion_engine.doctor.parity import checks, judged
+from infusion_engine.parity import ALLOWED, Apart, measured
 
 CPU = torch.device("cpu")
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
 import torch
 
 from infusion_engine.arithmetic import has_bfloat16
@@ -43,3 +47,41 @@ def test_the_device_decides_unless_it_is_told(
     other = rendered("--set", f"precision={OTHER}")
     assert precisions(other) == [OTHER]
     assert other.hits == []
+
+
+BROKEN = """
+import torch
+from torch.nn import functional
+right = functional.conv3d
+def wrong(*given, **named):
+    found = right(*given, **named)
+    return found * 1.1 if torch.is_autocast_enabled("cpu") else found
+functional.conv3d = wrong
+torch.cpu.get_capabilities = lambda: {"avx512_bf16": True}
+from infusion_engine.cli.render import main
+main(prog_name="infusion-render")
+"""
+"""The command on a processor that says it has bfloat16, and computes a tenth too much in it."""
+
+
+@pytest.mark.parametrize("stage", [(), ("--stage", "prepare")], ids=["whole", "prepare"])
+def test_where_bfloat16_is_wrong_auto_is_float32_and_the_user_is_told(
+    exr_shot: Callable[..., ShotFiles], tmp_path: Path, stage: tuple[str, ...]
+) -> None:
+    """A fit from wrong convolutions would look like any other."""
+    shot = exr_shot(tmp_path)
+    arguments = shot.arguments(tmp_path / "out", tmp_path / "cache", *stage)
+
+    done = subprocess.run(
+        [sys.executable, "-c", BROKEN, *arguments, "--events", "json"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    told = [json.loads(line) for line in done.stdout.splitlines()]
+
+    assert done.returncode == 0, done.stderr
+    decided = [one["plan"]["method"]["precision"] for one in told if one["event"] == "resolved"]
+    assert decided[-1] == "fp32"
+    warnings = [one["message"] for one in told if one["event"] == "warning"]
+    assert any("bfloat16 is wrong on cpu" in one for one in warnings)

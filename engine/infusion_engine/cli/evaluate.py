@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from infusion_engine.cli.shell import ShellCommand
+from infusion_engine.errors import UsageError
 from infusion_engine.evaluate.compare import Comparison, Report, compare
 
 FIGURES = (
@@ -43,7 +44,13 @@ _LEFT_OUT = (
 @click.command(cls=ShellCommand, context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("result")
 @click.argument("truth")
-@click.option("--matte", metavar="PATH", help="What was replaced; default: a channel of TRUTH.")
+@click.argument("matte", required=False)
+@click.option(
+    "--matte",
+    "matte_option",
+    metavar="PATH",
+    help="MATTE, as an option: what was replaced; default: a channel of TRUTH.",
+)
 @click.option("--matte-channel", metavar="NAME", help="Default: A, else the only one, else R.")
 @click.option("--matte-invert", is_flag=True, help="0 means replace.")
 @click.option("--layer", metavar="NAME", help="Layer of RESULT to score; default: its own R, G, B.")
@@ -83,6 +90,7 @@ def main(
     result: str,
     truth: str,
     matte: str | None,
+    matte_option: str | None,
     matte_channel: str | None,
     matte_invert: bool,
     layer: str | None,
@@ -94,16 +102,17 @@ def main(
     feature_frames: int,
     as_json: bool,
 ) -> None:
-    """Compare RESULT with TRUTH inside and outside the matte.
+    """Compare RESULT with TRUTH inside and outside MATTE, which is what was replaced.
 
-    Both are a folder, a pattern such as fire.%04d.exr, or one frame's path. Scene-linear values are
-    compared as they are displayed; what each figure means stands beside it. Nothing is downloaded.
+    Each is a folder, a pattern such as fire.%04d.exr, or one frame's path. MATTE may also be given
+    with --matte; without either it is a channel of TRUTH. Scene-linear values are compared as they
+    are displayed; what each figure means stands beside it. Nothing is downloaded.
     """
     report = compare(
         Comparison(
             result=result,
             truth=truth,
-            matte=matte,
+            matte=_one_matte(matte, matte_option),
             takes=takes,
             layer=layer,
             matte_channel=matte_channel,
@@ -122,6 +131,20 @@ def main(
         click.echo(_as_json(report))
     else:
         _show(report)
+
+
+def _one_matte(third: str | None, option: str | None) -> str | None:
+    """The matte, given as the third argument or with --matte; None where neither was.
+
+    Raises:
+        UsageError: both were, and which of them counts would be a guess.
+    """
+    if third is not None and option is not None:
+        raise UsageError(
+            f"The matte was given twice: '{third}' as the third argument, '{option}' with --matte.",
+            remedy="Give it once.",
+        )
+    return option if third is None else third
 
 
 def _by_name(report: Report) -> dict[str, int | float | None]:

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import torch
 
-from infusion_engine.arithmetic import chosen
 from infusion_engine.budget import batches, evaluations
 from infusion_engine.cache.store import Store
 from infusion_engine.device import choose_device, device_errors
@@ -21,6 +20,7 @@ from infusion_engine.farm.rates import Rates, network_name
 from infusion_engine.farm.work import Work
 from infusion_engine.machine import made_with
 from infusion_engine.media.survey import survey
+from infusion_engine.parity import decided
 from infusion_engine.plan import Plan
 from infusion_engine.planned import infusion_of
 from infusion_engine.progress import Report
@@ -47,7 +47,7 @@ def calibrated(plan: Plan, division: Division, work: Work, report: Report) -> Ra
     """
     torch.set_num_threads(plan.threads)
     device = choose_device(plan.job.device)
-    plan = replace(plan, settings=chosen(plan.settings, device))
+    plan = replace(plan, settings=decided(plan.settings, device, report))
     began = time.monotonic()
     subprocess.run([sys.executable, "-c", _IMPORTS], check=True)
     started = time.monotonic()

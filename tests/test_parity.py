@@ -1,0 +1,94 @@
+"""Parity: bfloat16 is taken where it is computed rightly, and float32 where it is not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from infusion_engine import parity
+from infusion_engine.errors import DeviceError
+from infusion_engine.parity import Apart, decided
+from infusion_engine.progress import Report
+from infusion_engine.settings import PRESETS, Precision
+from infusion_node.wire.events import Event, Warned
+
+CPU = torch.device("cpu")
+DRAFT = PRESETS["draft"]
+
+
+class Told:
+    """A sink that remembers."""
+
+    seconds_between = 0.0
+    name = "the test"
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+
+    def write(self, event: Event, *, time: float) -> None:
+        """Remember it."""
+        self.events.append(event)
+
+    def close(self) -> None:
+        """Nothing to say."""
+
+
+@pytest.fixture(autouse=True)
+def has_bfloat16(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A processor that says that it has it."""
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True})
+
+
+@pytest.mark.parametrize(
+    ("apart", "found"),
+    [
+        (Apart(0.002, 0.002), Precision.BF16),
+        (Apart(0.004, 0.002), Precision.FP32),
+        (Apart(0.002, 1.0), Precision.FP32),
+        (Apart(float("nan"), 0.002), Precision.FP32),
+        (Apart(0.002, float("nan")), Precision.FP32),
+    ],
+    ids=str,
+)
+def test_auto_is_bfloat16_only_with_parity(
+    monkeypatch: pytest.MonkeyPatch, apart: Apart, found: Precision
+) -> None:
+    """And the user is told where it is not; nothing else of the settings is touched."""
+    told = Told()
+
+    def tried(_device: torch.device) -> Apart:
+        return apart
+
+    monkeypatch.setattr(parity, "measured", tried)
+
+    assert decided(DRAFT, CPU, Report(told)) == replace(DRAFT, precision=found)
+    warned = [event.message for event in told.events if isinstance(event, Warned)]
+    assert len(warned) == (found is Precision.FP32)
+    assert all(str(apart) in message for message in warned)
+
+
+def test_what_is_asked_for_by_name_is_not_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither is float32, which is always right."""
+
+    def tried(_device: torch.device) -> Apart:
+        raise AssertionError("it was tried")
+
+    monkeypatch.setattr(parity, "measured", tried)
+    for asked in (Precision.BF16, Precision.FP32):
+        settings = replace(DRAFT, precision=asked)
+        assert decided(settings, CPU, Report()) is settings
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx2": True})
+    assert decided(DRAFT, CPU, Report()).precision is Precision.FP32
+
+
+def test_a_device_that_fails_meanwhile_is_said_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As anywhere else: exit code 4, and no traceback."""
+
+    def tried(_device: torch.device) -> Apart:
+        raise RuntimeError("CUDA error: an illegal memory access was encountered")
+
+    monkeypatch.setattr(parity, "measured", tried)
+    with pytest.raises(DeviceError, match="illegal memory access"):
+        decided(DRAFT, CPU, Report())
