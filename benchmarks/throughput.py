@@ -14,7 +14,7 @@ import os
 import platform
 import statistics
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,10 @@ from infusion_engine.device import choose_device
 from infusion_engine.settings import PRESETS, Precision
 
 NAMES = ("draft", "standard", "paper")
-PROFILED = ("draft", "standard")
+OURS = ("draft", "standard")
+"""Those whose training is held against the peak, and whose kernels are told."""
+TRAINING_SHARE = 0.25
+"""Of the bf16 matrix peak that training with one of OURS reaches at least on a GPU: the goal."""
 PRODUCTS = (Precision.FP32, Precision.BF16)
 """What a preset may be computed in, and so what peaks are wanted of."""
 
@@ -89,12 +92,39 @@ def rates(seconds: Sequence[float], *, voxels: int, flops: int, peak: float) -> 
     }
 
 
-def of_preset(bench: Workbench, name: str, taken: Turns, peak: float) -> dict[str, Any]:
-    """One preset's figures."""
+def judged(device: torch.device, scale: Scale) -> bool:
+    """Whether TRAINING_SHARE is asked: on CUDA, beside a product that is large enough for a peak.
+
+    The product of a `--tiny` run waits for its launch, and anything reaches a quarter of that.
+    """
+    return device.type == "cuda" and scale.product >= ON_CUDA.product
+
+
+def training_holds(training: Mapping[str, Any], bf16_peak: float) -> bool:
+    """Whether training with these `rates` reaches its share of the peak, in operations a second.
+
+    The peak is that of bf16 whatever a preset was computed in: float32 is no way to a lower bar.
+    """
+    return bool(training["gflop_per_second"] * 1e9 >= TRAINING_SHARE * bf16_peak)
+
+
+def of_preset(
+    bench: Workbench, name: str, taken: Turns, peaks: Mapping[str, float], *, judging: bool
+) -> dict[str, Any]:
+    """One preset's figures.
+
+    Args:
+        bench: of the preset.
+        name: of the preset.
+        taken: all timings.
+        peaks: operations a second of the matrix product by precision.
+        judging: whether it is told if training reaches its share; null where not.
+    """
+    peak = peaks[bench.settings.precision.value]
     batch, _, *size = bench.window().x_t.shape
     trained = batch * size[0] * size[1] * size[2]
     step, evaluation = bench.step_flops(), bench.evaluation_flops()
-    return {
+    found: dict[str, Any] = {
         "precision": bench.settings.precision.value,
         "window": " x ".join(map(str, (batch, *size))),
         "training": rates(taken[name, "step"], voxels=trained, flops=step, peak=peak),
@@ -103,6 +133,11 @@ def of_preset(bench: Workbench, name: str, taken: Turns, peak: float) -> dict[st
             taken[name, "evaluation"], voxels=bench.evaluated, flops=evaluation, peak=peak
         ),
     }
+    if name in OURS:
+        bf16_peak = peaks[Precision.BF16.value]
+        holds = training_holds(found["training"], bf16_peak) if judging else None
+        found["training_holds"] = holds
+    return found
 
 
 def result(device: torch.device, scale: Scale, *, profiled: bool) -> dict[str, Any]:
@@ -124,12 +159,12 @@ def result(device: torch.device, scale: Scale, *, profiled: bool) -> dict[str, A
             "gflop_per_second": {name: round(peak / 1e9, 2) for name, peak in peaks.items()},
         },
         "presets": {
-            name: of_preset(bench, name, taken, peaks[bench.settings.precision.value])
+            name: of_preset(bench, name, taken, peaks, judging=judged(device, scale))
             for name, bench in benches.items()
         },
     }
     if profiled:
-        found["kernels"] = {name: slowest_kernels(benches[name], scale.steps) for name in PROFILED}
+        found["kernels"] = {name: slowest_kernels(benches[name], scale.steps) for name in OURS}
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
     found |= {
         "load_before": round(before, 2),
