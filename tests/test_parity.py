@@ -12,27 +12,11 @@ from infusion_engine.errors import DeviceError
 from infusion_engine.parity import Apart, decided
 from infusion_engine.progress import Report
 from infusion_engine.settings import PRESETS, Precision
-from infusion_node.wire.events import Event, Warned
+from infusion_node.wire.events import Warned
+from tests.told import Told
 
 CPU = torch.device("cpu")
 DRAFT = PRESETS["draft"]
-
-
-class Told:
-    """A sink that remembers."""
-
-    seconds_between = 0.0
-    name = "the test"
-
-    def __init__(self) -> None:
-        self.events: list[Event] = []
-
-    def write(self, event: Event, *, time: float) -> None:
-        """Remember it."""
-        self.events.append(event)
-
-    def close(self) -> None:
-        """Nothing to say."""
 
 
 @pytest.fixture(autouse=True)

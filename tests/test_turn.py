@@ -15,6 +15,7 @@ from infusion_engine.errors import Cancelled
 from infusion_engine.progress import Report, StopRequest
 from infusion_engine.turn import turn
 from infusion_node.wire.events import Event, Waiting
+from tests.told import Told
 
 CPU = torch.device("cpu")
 HOLDER = """
@@ -27,23 +28,6 @@ with turn(torch.device("cpu"), Report(), shares=False, folder=Path(sys.argv[1]))
     print("mine", flush=True)
     time.sleep(600)
 """
-
-
-class Told:
-    """A sink that remembers, and does something at the first `waiting`."""
-
-    seconds_between = 0.0
-    name = "the test"
-
-    def __init__(self) -> None:
-        self.events: list[Event] = []
-
-    def write(self, event: Event, *, time: float) -> None:
-        """Remember it."""
-        self.events.append(event)
-
-    def close(self) -> None:
-        """Nothing to say."""
 
 
 @contextmanager
