@@ -23,8 +23,9 @@ from benchmarks.bars import draw_bars
 from benchmarks.pace import paced
 from benchmarks.stamp import commit_here, put, stamped
 from benchmarks.trial import FRAMES, HOLE, SIDE, Trial, make_trial
+from infusion_engine.budget import batches
 from infusion_engine.overrides import overridden
-from infusion_engine.settings import PRESETS, FitsStart, Settings
+from infusion_engine.settings import PRESETS
 
 VARIANTS: Mapping[str, Mapping[str, str]] = {
     "draft": {},
@@ -73,25 +74,17 @@ def contenders(names: Sequence[str], *, share: float, frames: int) -> list[Conte
     draft = PRESETS["draft"]
     torch.set_num_threads(1)
     of_draft = paced(draft, frames).step_seconds
-    budget = _fits(draft) * draft.steps_per_interval * of_draft * share
+    # A fit that all start from takes its time too, and a step of several batches as long as each.
+    budget = batches(draft, 0) * draft.steps_per_interval * of_draft * share
     found = []
     for name in names:
         settings = overridden(draft, VARIANTS[name])
         as_draft = VARIANTS[name].keys().isdisjoint(_STEPS_COST)
         step = of_draft if as_draft else paced(settings, frames).step_seconds
-        steps = max(1, round(budget / _fits(settings) / step))
+        steps = max(1, round(budget / batches(settings, 0) / step))
         changed = {**VARIANTS[name], "steps_per_interval": str(steps)}
         found.append(Contender(name, "draft", changed))
     return found
-
-
-def _fits(settings: Settings) -> int:
-    """Fits of a trial, one with batches of several windows counted as so many.
-
-    Those are the noisiest interval's, and the one that all start from where there is one.
-    """
-    base = settings.layout_batches if settings.fits_start is FitsStart.BASE else 0
-    return settings.intervals - 1 + settings.layout_batches + base
 
 
 def table(attempts: Sequence[Attempt]) -> dict[str, dict[str, float]]:

@@ -84,7 +84,7 @@ def measured(device: torch.device, *, pixels: int = _DRAFT.crop_pixels) -> Apart
     with torch.no_grad():
         outputs, fan_in = layer.weight.shape
         drawn = noise.gaussian(
-            noise.key("doctor", "weights"),
+            noise.key("parity", "weights"),
             frames=range(1),
             rows=range(outputs),
             columns=range(fan_in),
@@ -117,7 +117,7 @@ def _relative(exact: Tensor, rounded: Tensor) -> float:
 def _drawn(name: str, pixels: int, device: torch.device) -> Tensor:
     """Unit normals as large as the features of one training window: (1, C, T, H, W)."""
     return noise.gaussian(
-        noise.key("doctor", name),
+        noise.key("parity", name),
         frames=range(_DRAFT.window_frames),
         rows=range(pixels),
         columns=range(pixels),
