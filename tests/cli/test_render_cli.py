@@ -81,7 +81,7 @@ def test_flags_become_the_job(shot: Path) -> None:
         *("--input-space", "ACEScct"),
         *("--layer", "fill_2", "--write", "merged", "--preset", "paper"),
         *("--set", "batch=2", "--set", "working_size = 96x64", "--seed", "7"),
-        *("--takes", "3", "--minutes", "12.5", "--device", "cuda:1", "--threads", "3"),
+        *("--takes", "3", "--device", "cuda:1", "--threads", "3"),
         *("--cache", "c", "--contact-sheet", "s.png", "--report", "r"),
         *("--events-file", "job/e.ndjson", "--write-job", "job.json"),
     )
@@ -106,7 +106,6 @@ def test_flags_become_the_job(shot: Path) -> None:
         settings={"batch": "2", "working_size": "96x64"},
         seed=7,
         takes=3,
-        minutes=12.5,
         device="cuda:1",
         threads=3,
         cache="c",

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
+from infusion_node.wire.job import RenderJob
 
 if TYPE_CHECKING:
     from tests.end_to_end.conftest import Outcome, ShotFiles
@@ -111,3 +114,56 @@ def test_an_empty_matte_needs_no_budget(
 
     assert outcome.code == 0, outcome.message
     assert "measuring" not in outcome.phases
+
+
+def test_a_written_job_holds_the_steps(
+    exr_shot: Callable[..., ShotFiles], render: Render, files: ReadFiles, tmp_path: Path
+) -> None:
+    """It has the numbers in place of the minutes, and another machine's cache fits the same."""
+    shot = exr_shot(tmp_path)
+    cache, out, written = tmp_path / "cache", tmp_path / "out", tmp_path / "job.json"
+    run = command(shot, out, "--cache", str(cache))
+
+    writing = render(*run, "--write-job", str(written))
+    again = render(*run)
+    other = render("--job", str(written), "--output", str(tmp_path / "o"), "--no-cache")
+
+    assert (writing.code, again.code, other.code) == (0, 0, 0), writing.message + other.message
+    assert "measuring" in writing.phases
+    assert "measuring" not in again.phases | other.phases
+    job = RenderJob.from_json(written.read_text())
+    assert (job.minutes, job.output) == (None, str(out))
+    assert tuple(int(job.settings[name]) for name in STEPS) == steps(writing)
+    assert {name.split("=")[0] for name in SMALL} < set(job.settings)
+    assert steps(again) == steps(other) == steps(writing)
+    assert files(tmp_path / "o").items() <= files(out).items()
+
+
+def test_minutes_are_resolved_only_where_the_plate_can_be_read(
+    exr_shot: Callable[..., ShotFiles], render: Render, tmp_path: Path
+) -> None:
+    """A job for a plate that is not there is refused, and no file stands in for it."""
+    shot = exr_shot(tmp_path)
+    shutil.rmtree(shot.folder / "plate")
+    written = tmp_path / "job.json"
+
+    refused = render(*command(shot, tmp_path / "out", "--write-job", str(written)))
+
+    assert refused.code == 3
+    assert "plate" in refused.message
+    assert not written.exists()
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_empty_matte_is_written_without_minutes(
+    exr_shot: Callable[..., ShotFiles], render: Render, tmp_path: Path
+) -> None:
+    """Nothing is fitted, so that no numbers stand for them."""
+    shot = exr_shot(tmp_path, lambda _frame, _plate, matte: matte.fill(0.0))
+    written = tmp_path / "job.json"
+    outcome = render(*command(shot, tmp_path / "out", "--no-cache", "--write-job", str(written)))
+
+    assert outcome.code == 0, outcome.message
+    job = json.loads(written.read_text())
+    assert job["minutes"] is None
+    assert not set(STEPS) & set(job["settings"])

@@ -66,7 +66,8 @@ Ctrl-C once stops and keeps everything finished; twice ends at once."""
 @click.option(
     "--write-job",
     metavar="FILE",
-    help="Write the job to this file and stop there; paths are kept as given.",
+    help="Write the job to this file and stop there; paths are kept as given. With --minutes the "
+    "plate is read and the speed measured, and the file has numbers of steps instead.",
 )
 @click.option(
     "--dry-run",
@@ -126,7 +127,7 @@ def main(
     if dry_run and write_job is not None:
         raise UsageError("--dry-run writes nothing, so --write-job has no place beside it.")
     if write_job is not None:
-        _write_job(_assembled(job_file, given), Path(write_job).expanduser())
+        _write_job(_assembled(job_file, given), Path(write_job).expanduser(), mode)
     elif dry_run:
         _dry_run(_assembled(job_file, given), mode)
     else:
@@ -229,12 +230,27 @@ def _shown(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _write_job(job: RenderJob, path: Path) -> None:
-    """Write the job as a file, whole or not at all."""
+def _write_job(job: RenderJob, path: Path, mode: EventsMode) -> None:
+    """Write the job as a file, whole or not at all; minutes become numbers of steps first."""
     from infusion_engine.media.atomic import write_bytes  # noqa: PLC0415 - loads nothing else
 
+    if job.minutes is not None:
+        job = _with_steps(job, path, mode)
     write_bytes(path, job.to_json().encode("ascii"))
-    click.echo(f"Wrote {path}")
+    if mode is not EventsMode.JSON:  # its lines are all that stdout may show
+        click.echo(f"Wrote {path}")
+
+
+def _with_steps(job: RenderJob, path: Path, mode: EventsMode) -> RenderJob:
+    """The job for `path` with the numbers of steps that its minutes come to on this machine."""
+    # The events file is the render's own: hosts and farms read it from its beginning.
+    with reporting(None, mode) as report:
+        report.emit(Started(__version__, os.getpid(), platform.node()))
+        from infusion_engine.plan import check_file_writable  # noqa: PLC0415
+        from infusion_engine.resolved_job import resolved_job  # noqa: PLC0415 - loads torch
+
+        check_file_writable(path, what="job file")  # before seconds are spent on measuring
+        return resolved_job(job, report)
 
 
 if __name__ == "__main__":
