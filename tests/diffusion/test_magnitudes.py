@@ -6,9 +6,16 @@ import math
 
 import pytest
 import torch
+from torch import Tensor
 from torch.nn import functional as F
 
-from infusion_engine.diffusion.residual import Convolution, blend, normalised, silu
+from benchmarks.plain_network import blend, plain_network, silu
+from infusion_engine.diffusion.residual import (
+    LEVEL_CHANNELS,
+    Convolution,
+    ResidualUNet,
+    normalised,
+)
 
 
 @pytest.mark.parametrize("kernel", [(1, 1, 1), (1, 3, 3), (3, 3, 3)])
@@ -38,7 +45,7 @@ def test_magnitudes_are_kept() -> None:
         y = convolution(x)[..., 1:-1, 1:-1, 1:-1]
     assert float(y.std()) == pytest.approx(1.0, abs=0.15)
     assert float(silu(torch.randn(100_000)).pow(2).mean()) == pytest.approx(1.0, abs=0.02)
-    mixed = blend(torch.randn(100_000), torch.randn(100_000), 0.4)
+    mixed = blend(torch.randn(100_000), torch.randn(100_000))
     assert float(mixed.std()) == pytest.approx(1.0, abs=0.01)
 
 
@@ -51,3 +58,33 @@ def test_normalised_weights_have_unit_mean_square() -> None:
     assert torch.allclose(normalised(found), found, rtol=1e-4)
     cosine = torch.cosine_similarity(found, weight)
     assert torch.allclose(cosine, torch.ones(5), atol=1e-5)
+
+
+def out(found: Tensor, expected: Tensor) -> float:
+    """How far `found` is out, as a part of what is expected."""
+    return float((found - expected).norm().detach() / expected.norm().detach())
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+def test_what_is_put_into_kernels_is_what_the_equations_say(batch: int) -> None:
+    """Constants and gains in the kernels, and kernels before the repeating, change nothing."""
+    torch.manual_seed(0)
+    network = ResidualUNet(channels=8)
+    for parameter in network.parameters():
+        torch.nn.init.normal_(parameter)
+    x = torch.randn(batch, 16, 3, 8, 12)
+    level = torch.randn(batch, LEVEL_CHANNELS)
+
+    expected = plain_network(network, x, level)
+    found = network(x, level)
+    with torch.no_grad():
+        sampled = network(x, level)
+
+    assert found.shape == (batch, 3, 3, 8, 12)
+    assert out(found, expected) < 1e-5
+    assert out(sampled, expected) < 1e-5
+    names, weights = zip(*network.named_parameters(), strict=True)
+    gradients = torch.autograd.grad(found.square().mean(), weights)
+    wanted = torch.autograd.grad(expected.square().mean(), weights)
+    for name, one, other in zip(names, gradients, wanted, strict=True):
+        assert out(one, other) < 1e-4, name

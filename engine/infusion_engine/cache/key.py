@@ -11,10 +11,10 @@ from enum import Enum
 import numpy as np
 import numpy.typing as npt
 
-SCHEMA_VERSION = 9
+SCHEMA_VERSION = 12
 """Part of every key: raised whenever the same identity would give another result than before.
 
-After 9 comes 12: caches may hold what builds that were taken back kept under 10 and 11.
+Never 10 or 11: caches may hold what builds that were taken back kept under them.
 """
 
 

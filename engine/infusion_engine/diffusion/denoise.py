@@ -112,7 +112,7 @@ def evaluation_bytes(model: Model, settings: Settings) -> float:
     """Bytes that an evaluation takes for each voxel it looks at, beside its arguments."""
     width = 2 if settings.precision is Precision.BF16 else 4
     reach = model.reach
-    return (reach.values * settings.channels + reach.besides) * width
+    return reach.values * settings.channels * width + reach.besides * 4
 
 
 def precise(precision: Precision, device: torch.device) -> torch.autocast:

@@ -16,6 +16,7 @@ class Reach:
     grid: int
     """What the network halves away inside: pieces of a clip begin at a multiple of this."""
     values: float
-    """Numbers that are held at once for each voxel and feature while it computes, as measured."""
+    """Numbers of the convolutions' precision that are held at once for each voxel and feature while
+    it computes, as measured."""
     besides: float
-    """Numbers held besides for each voxel, however few features there are, as measured."""
+    """Numbers in float32 held besides for each voxel, however few features there are, measured."""

@@ -41,8 +41,18 @@ def normalised(weight: Tensor) -> Tensor:
     return weight * scale
 
 
+SILU = 0.596
+"""Root mean square of SiLU of a standard normal input (EDM2, equation 81)."""
+SHARE = 0.4
+"""Of a block's own in what it hands on (EDM2, equation 88)."""
+
+
 class Convolution(nn.Module):
-    """A convolution whose output has its input's magnitude: weights normalised at every use."""
+    """A convolution whose output has its input's magnitude: weights normalised at every use.
+
+    What only scales its input or its output is put into its kernels, which are small, so that no
+    pass over the features is spent on it: they are what a step waits for.
+    """
 
     def __init__(self, inputs: int, outputs: int, kernel: tuple[int, int, int]) -> None:
         super().__init__()
@@ -51,25 +61,28 @@ class Convolution(nn.Module):
         self.weight = nn.Parameter(torch.empty(outputs, inputs * math.prod(kernel)))
         self.padding = [size // 2 for size in kernel]
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, inputs, T, H, W) -> (B, outputs, T, H, W)."""
-        weight = normalised(self.weight) / math.sqrt(self.weight.shape[1])
-        kernels = weight.reshape(len(weight), -1, *self.kernel)
-        return convolve(x, kernels, None, self.padding)
+    def forward(self, x: Tensor, scale: float = 1.0, gain: Tensor | None = None) -> Tensor:
+        """(B, inputs, T, H, W) -> (B, outputs, T, H, W), times `scale` and `gain` (B, outputs)."""
+        if gain is None:
+            return convolve(x, self.kernels(scale), None, self.padding)
+        if len(gain) == 1:
+            kernels = self.kernels(scale) * gain[0, :, None, None, None, None]
+            return convolve(x, kernels, None, self.padding)
+        y = convolve(x, self.kernels(scale), None, self.padding)
+        return y * gain[:, :, None, None, None].to(y.dtype)
 
-
-def silu(x: Tensor) -> Tensor:
-    """SiLU scaled to keep the magnitude of a standard normal input (EDM2, equation 81)."""
-    return F.silu(x) / 0.596
-
-
-def blend(a: Tensor, b: Tensor, share: float) -> Tensor:
-    """Magnitude-preserving weighted sum of uncorrelated a and b (EDM2, equation 88)."""
-    return (a * (1.0 - share) + b * share) / math.hypot(1.0 - share, share)
+    def kernels(self, scale: float = 1.0) -> Tensor:
+        """(outputs, inputs, kT, kH, kW), normalised, times `scale`."""
+        weight = normalised(self.weight) * (scale / math.sqrt(self.weight.shape[1]))
+        return weight.reshape(len(weight), -1, *self.kernel)
 
 
 class Block(nn.Module):
-    """Two convolutions around a noise-level gain, added to what came in."""
+    """Two convolutions around a noise-level gain, added to what came in.
+
+    SiLU is scaled to keep the magnitude of a standard normal input, and the sum is that of
+    uncorrelated terms (EDM2, equations 81 and 88).
+    """
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
@@ -80,12 +93,28 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor, level: Tensor) -> Tensor:
         """(B, inputs, T, H, W) and (B, LEVEL_CHANNELS) -> (B, outputs, T, H, W)."""
-        if self.match is not None:
-            x = self.match(x)
-        gain = 1.0 + self.gain(level)[:, :, None, None, None]  # (B, outputs, 1, 1, 1)
-        y = self.first(silu(x))
-        y = self.second(silu(y * gain.to(y.dtype)))
-        return blend(x, y, 0.4)
+        return self.added(x if self.match is None else self.match(x), level)
+
+    def joined(self, coarse: Tensor, fine: Tensor, level: Tensor) -> Tensor:
+        """The block of `coarse` (B, c, T, H/2, W/2), each value repeated, and of `fine` beside it.
+
+        A kernel of one voxel may come before the repeating: a quarter of the work, and the two
+        need not be put side by side.
+        """
+        if self.match is None:
+            raise ValueError("a block that matches nothing has nothing to join")
+        kernels, inputs = self.match.kernels(), coarse.shape[1]
+        x = F.conv3d(fine, kernels[:, inputs:])
+        return self.added(plus_repeated(x, F.conv3d(coarse, kernels[:, :inputs])), level)
+
+    def added(self, x: Tensor, level: Tensor) -> Tensor:
+        """What the convolutions make of x (B, outputs, T, H, W), added to it."""
+        whole = math.hypot(1.0 - SHARE, SHARE)
+        y = self.first(F.silu(x), 1.0 / SILU, 1.0 + self.gain(level))
+        y = F.silu(y, inplace=not torch.is_grad_enabled())  # large clips: held once, not twice
+        y = self.second(y, SHARE / (whole * SILU))
+        mixed: Tensor = y.add_(x, alpha=(1.0 - SHARE) / whole)
+        return mixed
 
 
 class ResidualUNet(nn.Module):
@@ -106,17 +135,28 @@ class ResidualUNet(nn.Module):
     def forward(self, x: Tensor, level: Tensor) -> Tensor:
         """(B, INPUTS, T, H, W), (B, LEVEL_CHANNELS) -> (B, 3, T, H, W); H, W multiples of 4."""
         whole = self.down_whole(self.stem(x), level)  # (B, c, T, H, W)
-        half = self.down_half(F.avg_pool3d(whole, (1, 2, 2)), level)  # (B, 3c/2, T, H/2, W/2)
-        x = self.down_quarter(F.avg_pool3d(half, (1, 2, 2)), level)  # (B, 2c, T, H/4, W/4)
+        half = self.down_half(pooled(whole), level)  # (B, 3c/2, T, H/2, W/2)
+        x = self.down_quarter(pooled(half), level)  # (B, 2c, T, H/4, W/4)
         x = self.up_quarter(x, level)
-        x = self.up_half(torch.cat([repeated(x), half], dim=1), level)
-        x = self.up_whole(torch.cat([repeated(x), whole], dim=1), level)
+        x = self.up_half.joined(x, half, level)
+        x = self.up_whole.joined(x, whole, level)
         return convolve(x, self.last.weight, self.last.bias, [1, 1, 1])
 
 
-def repeated(x: Tensor) -> Tensor:
-    """Nearest (1, 2, 2) upsampling."""
-    return F.interpolate(x, scale_factor=(1, 2, 2))
+def pooled(x: Tensor) -> Tensor:
+    """Means of (1, 2, 2) voxels; frame by frame, which torch can do in bfloat16 too."""
+    batch, channels, frames, rows, columns = x.shape
+    means = F.avg_pool2d(x.transpose(1, 2).flatten(0, 1), 2)  # (B T, C, H/2, W/2)
+    return means.reshape(batch, frames, channels, rows // 2, columns // 2).transpose(1, 2)
+
+
+def plus_repeated(x: Tensor, coarse: Tensor) -> Tensor:
+    """Sum of x (B, C, T, H, W) and `coarse` (B, C, T, H/2, W/2) with each value repeated 2 x 2."""
+    batch, channels, frames, rows, columns = x.shape
+    cells = x.movedim(1, -1).reshape(batch, frames, rows // 2, 2, columns // 2, 2, channels)
+    found = cells + coarse.movedim(1, -1)[:, :, :, None, :, None, :]
+    # Channels last in memory, as convolutions want them, and said so: reshaped and not flattened.
+    return found.reshape(batch, frames, rows, columns, channels).movedim(-1, 1)
 
 
 @dataclass(frozen=True)
@@ -168,7 +208,7 @@ class ResidualDenoiser(nn.Module):
     """
 
     alpha_bars: Tensor
-    reach = Reach(frames=8, pixels=36, grid=DEEPEST, values=12.0, besides=80.0)
+    reach = Reach(frames=8, pixels=36, grid=DEEPEST, values=6.0, besides=66.0)
     """33 pixels, and whole multiples of what is halved away."""
 
     def __init__(self, *, channels: int) -> None:
@@ -191,9 +231,9 @@ class ResidualDenoiser(nn.Module):
         # The residual and noise, along the axes of colour.
         noisy = self.along(x_t / torch.sqrt(a)[:, None, None, None, None] - hint.guess)
         unit_noisy = noisy * torch.rsqrt(spreads**2 + sigma**2) * hole
-        x = _padded(self._features(unit_noisy, conditioning, hole, hint, spread))
+        x = _laid_out(self._features(unit_noisy, conditioning, hole, hint, spread))
         level = self.level(-torch.log(sigma.flatten()) / 4.0)
-        correction = self.network(x.contiguous(memory_format=torch.channels_last_3d), level)
+        correction = self.network(x, level)
         height, width = x_t.shape[-2:]
         c_skip, c_out = scalings(spreads, sigma)
         added = c_skip * noisy + c_out * correction[..., :height, :width].float()
@@ -271,7 +311,14 @@ def scalings(spread: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor]:
     return variance / (variance + noise), torch.sqrt(variance * noise / (variance + noise))
 
 
-def _padded(x: Tensor) -> Tensor:
-    """Zeros below and to the right until H and W are multiples of DEEPEST: "not there" (0 ones)."""
+def _laid_out(x: Tensor) -> Tensor:
+    """X as convolutions want it: channels last, in their precision, H and W multiples of DEEPEST.
+
+    Zeros stand below and to the right: "not there" (0 ones).
+    """
     height, width = x.shape[-2:]
-    return F.pad(x, (0, -width % DEEPEST, 0, -height % DEEPEST))
+    if height % DEEPEST or width % DEEPEST:
+        x = F.pad(x, (0, -width % DEEPEST, 0, -height % DEEPEST))
+    device = x.device.type
+    dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else x.dtype
+    return x.to(dtype=dtype, memory_format=torch.channels_last_3d)
