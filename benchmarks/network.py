@@ -1,6 +1,6 @@
-"""Network: what it gains that constants and gains are put into kernels, on this machine.
+"""Network: what ours gains over its equations taken one by one, on this machine.
 
-Times our network against its equations taken one by one (`plain_network`), by turns (A B A B ...),
+Times our network against `plain_network` by turns (A B A B ...),
 so that whatever else the machine does falls on both: forwards on a crop and on a large clip, as in
 sampling, and forwards and backwards on a crop, as in training. Run it as
 
@@ -87,7 +87,7 @@ def result(device: torch.device, large: tuple[int, int, int] = LARGE) -> dict[st
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
     return stamped(
         {
-            "claim": "Kernels that do the scaling are faster than features that are scaled.",
+            "claim": "Fewer passes over features are faster than the equations one by one.",
             "rounds": ROUNDS,
             "runs": runs,
             "load_before": round(before, 2),

@@ -107,8 +107,8 @@ def _measured(
         report.warn(
             f"--minutes {identity.minutes:g} is too short for this shot on this machine: with the "
             f"fewest steps that make sense it takes about {expected / 60.0:.1f} minutes.",
-            "It goes on with those; stop it and give more minutes, a faster --device, or a smaller "
-            "--set working_size.",
+            "Those are what it gets; give more minutes, a faster --device, or a smaller --set "
+            "working_size.",
         )
     steps = {name: getattr(budget.settings, name) for name in DECIDED_BY_MINUTES}
     store.save(

@@ -14,7 +14,7 @@ from infusion_engine.media.encoding import Encoding
 from infusion_engine.media.survey import Survey
 from infusion_engine.minutes import budgeted
 from infusion_engine.parity import decided
-from infusion_engine.plan import Plan, prepare
+from infusion_engine.plan import Plan
 from infusion_engine.progress import Report
 from infusion_engine.render import open_store, surveyed, tell_resolved, telling
 from infusion_engine.review.onlooker import Onlooker
@@ -23,28 +23,31 @@ from infusion_engine.turn import turn
 from infusion_node.wire.job import RenderJob
 
 
-def resolved_job(job: RenderJob, report: Report) -> RenderJob:
-    """The same job with the numbers of steps that fit its minutes, in place of the minutes.
+def resolved_job(plan: Plan, report: Report) -> RenderJob:
+    """The plan's job with the numbers of steps that fit its minutes, in place of the minutes.
 
     They are what a render of the job on this machine would take, and that render's own where there
-    was one: they are kept in its cache. With them the job makes the same fits wherever it is run.
-    Where the matte is empty nothing is fitted, and the minutes are dropped.
+    was one: they are kept in its cache. Precision, threads and device stay as the job has them.
+    Where the matte is empty nothing is fitted, and there are neither minutes nor numbers.
 
     Args:
-        job: gives minutes; its plate and matte can be read here.
+        plan: of a job that gives minutes.
         report: hears of the reading and measuring, and at last what was resolved.
 
     Raises:
-        UsageError: the job asks for something impossible.
         InputError: a frame is damaged, or the matte covers everything.
+        FitError: the steps that were tried diverged.
         DeviceError: there is no such device, or it ran out of memory.
         StorageError: the numbers cannot be kept.
         Cancelled: a stop was asked for.
     """
-    plan = prepare(job, report)
+    job = plan.job
     found = surveyed(plan, report)
     if found.encoding is None:
-        report.warn("The matte is empty on every frame: nothing is fitted, so no steps are chosen.")
+        report.warn(
+            "The matte is empty on every frame, so nothing is fitted: the job has no minutes and "
+            "no steps."
+        )
         return job.overridden(minutes=None)
     settled = _settled(plan, found, found.encoding, report)
     tell_resolved(settled, report, Onlooker())

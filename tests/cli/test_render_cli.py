@@ -73,7 +73,10 @@ def tree(folder: Path) -> list[str]:
 
 
 def test_flags_become_the_job(shot: Path) -> None:
-    """Every flag sets the field of its name, and the job file holds what was given."""
+    """Flags set the fields of their names, and the job file holds what was given.
+
+    But for minutes, which become steps (tests/end_to_end/test_minutes.py).
+    """
     result = invoke(
         *("p/", "--output", "o/", "--matte", "m.%04d.exr", "--matte-channel", "A"),
         *("--matte-invert", "--matte-grow", "4", "--matte-feather", "2.5"),
@@ -209,6 +212,16 @@ BAD = {
         5,
         "events file",
     ),
+    "minutes of a missing plate": (
+        ("nowhere", "--output", "o", "--minutes", "1", "--write-job", "j"),
+        3,
+        "'nowhere'",
+    ),
+    "job over a folder": (
+        ("plate", "--output", "o", "--minutes", "1", "--write-job", "matte"),
+        5,
+        "job file",
+    ),
     "dry run that writes": (
         ("p", "--output", "o", "--dry-run", "--write-job", "j"),
         2,
@@ -233,7 +246,9 @@ def test_a_bad_command_is_refused_with_one_message(shot: Path, name: str) -> Non
     assert tree(shot) == before
 
 
-@pytest.mark.parametrize("name", ["missing plate", "unknown setting", "cache below a file"])
+@pytest.mark.parametrize(
+    "name", ["missing plate", "unknown setting", "cache below a file", "minutes of a missing plate"]
+)
 def test_a_bad_command_never_loads_torch(shot: Path, name: str) -> None:
     """Loading it takes seconds, and a typing error should not."""
     arguments, exit_code, _ = BAD[name]

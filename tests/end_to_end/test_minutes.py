@@ -124,12 +124,21 @@ def test_a_written_job_holds_the_steps(
     cache, out, written = tmp_path / "cache", tmp_path / "out", tmp_path / "job.json"
     run = command(shot, out, "--cache", str(cache))
 
-    writing = render(*run, "--write-job", str(written))
+    told = tmp_path / "told.ndjson"
+    logged = tmp_path / "log.txt"
+
+    writing = render(
+        *(*run, "--events-file", str(told), "--log-file", str(logged)),
+        *("--write-job", str(written)),
+    )
+    assert not told.exists()  # it is the render's own
     again = render(*run)
     other = render("--job", str(written), "--output", str(tmp_path / "o"), "--no-cache")
 
     assert (writing.code, again.code, other.code) == (0, 0, 0), writing.message + other.message
     assert "measuring" in writing.phases
+    assert writing.events[-1]["event"] == "finished"
+    assert "Budget" in logged.read_text()
     assert "measuring" not in again.phases | other.phases
     job = RenderJob.from_json(written.read_text())
     assert (job.minutes, job.output) == (None, str(out))

@@ -26,6 +26,9 @@ from infusion_node.wire.events import Resolved, Started
 from infusion_node.wire.handshake import Handshake, to_line
 from infusion_node.wire.job import SCHEMA_VERSION, RenderJob
 
+_FOR_PEOPLE = (EventsMode.AUTO, EventsMode.PLAIN)
+"""What stdout may show lines of ours beside."""
+
 _HELP = """Fill the matte of a shot with moving texture learnt from the shot itself.
 
 PLATE, --matte and --output each take a folder, a pattern (plate.%04d.exr, plate.####.exr,
@@ -127,7 +130,8 @@ def main(
     if dry_run and write_job is not None:
         raise UsageError("--dry-run writes nothing, so --write-job has no place beside it.")
     if write_job is not None:
-        _write_job(_assembled(job_file, given), Path(write_job).expanduser(), mode)
+        told = Told(mode, log_file=log_file)
+        _write_job(_assembled(job_file, given), Path(write_job).expanduser(), told)
     elif dry_run:
         _dry_run(_assembled(job_file, given), mode)
     else:
@@ -230,27 +234,36 @@ def _shown(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _write_job(job: RenderJob, path: Path, mode: EventsMode) -> None:
+def _write_job(job: RenderJob, path: Path, told: Told) -> None:
     """Write the job as a file, whole or not at all; minutes become numbers of steps first."""
-    from infusion_engine.media.atomic import write_bytes  # noqa: PLC0415 - loads nothing else
-
-    if job.minutes is not None:
-        job = _with_steps(job, path, mode)
-    write_bytes(path, job.to_json().encode("ascii"))
-    if mode is not EventsMode.JSON:  # its lines are all that stdout may show
+    if job.minutes is None:
+        _write(job, path)
+    else:
+        _write_with_steps(job, path, told)
+    if told.mode in _FOR_PEOPLE:
         click.echo(f"Wrote {path}")
 
 
-def _with_steps(job: RenderJob, path: Path, mode: EventsMode) -> RenderJob:
-    """The job for `path` with the numbers of steps that its minutes come to on this machine."""
+def _write_with_steps(job: RenderJob, path: Path, told: Told) -> None:
+    """Write the job with the numbers of steps that its minutes come to on this machine."""
     # The events file is the render's own: hosts and farms read it from its beginning.
-    with reporting(None, mode) as report:
+    with reporting(None, told.mode, told) as report:
         report.emit(Started(__version__, os.getpid(), platform.node()))
-        from infusion_engine.plan import check_file_writable  # noqa: PLC0415
-        from infusion_engine.resolved_job import resolved_job  # noqa: PLC0415 - loads torch
+        from infusion_engine.plan import check_file_writable, prepare  # noqa: PLC0415
 
         check_file_writable(path, what="job file")  # before seconds are spent on measuring
-        return resolved_job(job, report)
+        plan = prepare(job, report)
+        report.emit(Resolved(plan.described()))
+        from infusion_engine.resolved_job import resolved_job  # noqa: PLC0415 - loads torch
+
+        _write(resolved_job(plan, report), path)
+
+
+def _write(job: RenderJob, path: Path) -> None:
+    """Write a job as it is."""
+    from infusion_engine.media.atomic import write_bytes  # noqa: PLC0415 - loads nothing else
+
+    write_bytes(path, job.to_json().encode("ascii"))
 
 
 if __name__ == "__main__":

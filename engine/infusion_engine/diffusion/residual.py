@@ -50,8 +50,8 @@ SHARE = 0.4
 class Convolution(nn.Module):
     """A convolution whose output has its input's magnitude: weights normalised at every use.
 
-    What only scales its input or its output is put into its kernels, which are small, so that no
-    pass over the features is spent on it: they are what a step waits for.
+    What only scales its input or its output is put into its kernels, which are small: passes over
+    features are what a step waits for. But for gains of a batch of several, which differ.
     """
 
     def __init__(self, inputs: int, outputs: int, kernel: tuple[int, int, int]) -> None:
@@ -104,8 +104,8 @@ class Block(nn.Module):
         if self.match is None:
             raise ValueError("a block that matches nothing has nothing to join")
         kernels, inputs = self.match.kernels(), coarse.shape[1]
-        x = F.conv3d(fine, kernels[:, inputs:])
-        return self.added(plus_repeated(x, F.conv3d(coarse, kernels[:, :inputs])), level)
+        own, beside = kernels[:, :inputs], kernels[:, inputs:]
+        return self.added(plus_repeated(F.conv3d(fine, beside), F.conv3d(coarse, own)), level)
 
     def added(self, x: Tensor, level: Tensor) -> Tensor:
         """What the convolutions make of x (B, outputs, T, H, W), added to it."""
@@ -144,7 +144,7 @@ class ResidualUNet(nn.Module):
 
 
 def pooled(x: Tensor) -> Tensor:
-    """Means of (1, 2, 2) voxels; frame by frame, which torch can do in bfloat16 too."""
+    """Means of (1, 2, 2) voxels, frame by frame: a CPU's three-dimensional ones are in float32."""
     batch, channels, frames, rows, columns = x.shape
     means = F.avg_pool2d(x.transpose(1, 2).flatten(0, 1), 2)  # (B T, C, H/2, W/2)
     return means.reshape(batch, frames, channels, rows // 2, columns // 2).transpose(1, 2)
@@ -208,7 +208,7 @@ class ResidualDenoiser(nn.Module):
     """
 
     alpha_bars: Tensor
-    reach = Reach(frames=8, pixels=36, grid=DEEPEST, values=6.0, besides=66.0)
+    reach = Reach(frames=8, pixels=36, grid=DEEPEST, values=6.0, besides=80.0)
     """33 pixels, and whole multiples of what is halved away."""
 
     def __init__(self, *, channels: int) -> None:
