@@ -9,23 +9,16 @@ sampling, and forwards and backwards on a crop, as in training. Run it as
 
 from __future__ import annotations
 
-import argparse
-import os
-import platform
-import statistics
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from benchmarks.by_turns import command, compared, ratio, told
 from benchmarks.plain_network import plain_network
-from benchmarks.precision import BUSY, ROUNDS, compared
-from benchmarks.stamp import put, stamped
 from infusion_engine.arithmetic import chosen
-from infusion_engine.device import choose_device
 from infusion_engine.diffusion.denoise import precise
 from infusion_engine.diffusion.residual import INPUTS, LEVEL_CHANNELS, ResidualUNet
 from infusion_engine.settings import PRESETS, Precision
@@ -62,12 +55,11 @@ def figures(size: tuple[int, int, int], device: torch.device, *, learns: bool) -
     ways = (partial(plain_network, network), network)
     steps = [partial(do, way, x, level, draft.precision) for way in ways]
     plain, ours = compared(steps[0], steps[1], device)
+    by = ratio(plain, ours)
     return {
         "precision": draft.precision.value,
-        "plain_over_ours": round(statistics.median(plain) / statistics.median(ours), 2),
-        "least_and_most_of_pairs": [
-            round(bound(a / b for a, b in zip(plain, ours, strict=True)), 2) for bound in (min, max)
-        ],
+        "plain_over_ours": by["ratio"],
+        "least_and_most_of_pairs": by["least_and_most_of_pairs"],
         "plain_seconds": [round(seconds, 4) for seconds in plain],
         "our_seconds": [round(seconds, 4) for seconds in ours],
     }
@@ -77,38 +69,19 @@ def result(device: torch.device, large: tuple[int, int, int] = LARGE) -> dict[st
     """All figures, stamped."""
     draft = PRESETS["draft"]
     crop = (draft.window_frames, draft.crop_pixels, draft.crop_pixels)
-    before = os.getloadavg()[0]
-    runs = {
-        f"{'training' if learns else 'sampling'}, {' x '.join(map(str, size))}": figures(
-            size, device, learns=learns
-        )
-        for size, learns in ((crop, True), (crop, False), (large, False))
-    }
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
-    return stamped(
-        {
-            "claim": "Fewer passes over features are faster than the equations one by one.",
-            "rounds": ROUNDS,
-            "runs": runs,
-            "load_before": round(before, 2),
-            "busy_machine": before > BUSY * (os.cpu_count() or 1),
-            "threads": torch.get_num_threads(),
-            "torch": torch.__version__,
-        },
-        device=f"{device}, {name}",
+
+    def runs(device: torch.device) -> dict[str, Any]:
+        return {
+            f"{'training' if learns else 'sampling'}, {' x '.join(map(str, size))}": figures(
+                size, device, learns=learns
+            )
+            for size, learns in ((crop, True), (crop, False), (large, False))
+        }
+
+    return told(
+        "Fewer passes over features are faster than the equations one by one.", runs, device
     )
 
 
-def main() -> None:
-    """Measure, print, and write where asked."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
-    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="CPU threads")
-    parser.add_argument("--write", type=Path, help="JSON file for the stamped result")
-    arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
-    put(result(choose_device(arguments.device)), arguments.write)
-
-
 if __name__ == "__main__":
-    main()
+    command(__doc__, result)

@@ -9,38 +9,25 @@ else the machine does falls on both. Run it as
 
 from __future__ import annotations
 
-import argparse
-import os
-import platform
 import statistics
-import time
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import torch
 
-from benchmarks.stamp import put, stamped
-from benchmarks.waves import settle
+from benchmarks.by_turns import Step, command, compared, ratio, told
 from benchmarks.workbench import Workbench
-from infusion_engine.device import choose_device
 from infusion_engine.diffusion.denoise import Model
 from infusion_engine.settings import PRESETS, Precision, Settings
 from infusion_engine.training.fit import normalise_weights, window_loss
 from infusion_engine.training.optimise import Optimisers
 from infusion_engine.training.window import Window
 
-ROUNDS = 5
-"""Turns of each precision; the median is told."""
 CLIP = (8, 96, 96)
 """Frames, rows and columns of the clip that windows are cut from."""
 PUBLISHED_WINDOW = (4, 64, 64)
 """Frames, rows and columns of the published network's small window."""
-BUSY = 0.75
-"""Load for each core before the run, above which the figures say more of others than of us."""
-
-Step = Callable[[], object]
 
 
 def training_step(settings: Settings, device: torch.device) -> Step:
@@ -74,20 +61,6 @@ def _prepared(settings: Settings, device: torch.device) -> tuple[Model, Window]:
     return bench.model, bench.window()
 
 
-def compared(a: Step, b: Step, device: torch.device) -> tuple[list[float], list[float]]:
-    """Seconds of each call of `a` and `b`, by turns, after one call of each to warm up."""
-    taken: tuple[list[float], list[float]] = ([], [])
-    for turn in range(ROUNDS + 1):
-        for step, seconds in zip((a, b), taken, strict=True):
-            settle(device)
-            began = time.perf_counter()
-            step()
-            settle(device)
-            if turn:
-                seconds.append(time.perf_counter() - began)
-    return taken
-
-
 def figures(
     make: Callable[[Settings, torch.device], Step], settings: Settings, device: torch.device
 ) -> dict[str, Any]:
@@ -98,13 +71,12 @@ def figures(
     ]
     fp32, bf16 = compared(steps[0], steps[1], device)
     slow, fast = statistics.median(fp32), statistics.median(bf16)
+    by = ratio(fp32, bf16)
     return {
         "fp32_per_second": round(1.0 / slow, 3),
         "bf16_per_second": round(1.0 / fast, 3),
-        "bf16_over_fp32": round(slow / fast, 2),
-        "least_and_most_of_pairs": [
-            round(bound(a / b for a, b in zip(fp32, bf16, strict=True)), 2) for bound in (min, max)
-        ],
+        "bf16_over_fp32": by["ratio"],
+        "least_and_most_of_pairs": by["least_and_most_of_pairs"],
         "fp32_seconds": [round(s, 4) for s in fp32],
         "bf16_seconds": [round(s, 4) for s in bf16],
     }
@@ -112,42 +84,21 @@ def figures(
 
 def result(device: torch.device) -> dict[str, Any]:
     """All figures, stamped."""
+    return told("bfloat16 convolutions train faster than float32 ones.", _runs, device)
+
+
+def _runs(device: torch.device) -> dict[str, Any]:
+    """A training step of `draft`, and both ways through the published network."""
     draft, frames, side = PRESETS["draft"], PUBLISHED_WINDOW[0], PUBLISHED_WINDOW[1]
     small = replace(PRESETS["paper"], window_frames=frames, crop_pixels=side)
-    before = os.getloadavg()[0]
-    runs = {
+    return {
         f"draft, training step ({draft.batch} x {draft.window_frames} x "
         f"{draft.crop_pixels} x {draft.crop_pixels})": figures(training_step, draft, device),
         f"published network, forward and backward (1 x {frames} x {side} x {side})": figures(
             forward_and_backward, small, device
         ),
     }
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
-    return stamped(
-        {
-            "claim": "bfloat16 convolutions train faster than float32 ones.",
-            "rounds": ROUNDS,
-            "runs": runs,
-            "load_before": round(before, 2),
-            "busy_machine": before > BUSY * (os.cpu_count() or 1),
-            "cpu_capability": torch.backends.cpu.get_cpu_capability(),
-            "threads": torch.get_num_threads(),
-            "torch": torch.__version__,
-        },
-        device=f"{device}, {name}",
-    )
-
-
-def main() -> None:
-    """Measure, print, and write where asked."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
-    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="CPU threads")
-    parser.add_argument("--write", type=Path, help="JSON file for the stamped result")
-    arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
-    put(result(choose_device(arguments.device)), arguments.write)
 
 
 if __name__ == "__main__":
-    main()
+    command(__doc__, result)

@@ -21,9 +21,9 @@ from typing import Any
 
 import torch
 
+from benchmarks.by_turns import BUSY
 from benchmarks.flops import product_flops, product_seconds
 from benchmarks.kernels import slowest_kernels
-from benchmarks.precision import BUSY
 from benchmarks.stamp import put, stamped
 from benchmarks.workbench import Workbench
 from infusion_engine.device import choose_device

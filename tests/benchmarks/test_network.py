@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
+from benchmarks.by_turns import ROUNDS
 from benchmarks.network import result
-from benchmarks.precision import ROUNDS
 from infusion_engine.arithmetic import chosen
 from infusion_engine.settings import PRESETS
 
