@@ -1,7 +1,6 @@
 """Network: what ours gains over its equations taken one by one, on this machine.
 
-Times our network against `plain_network` by turns (A B A B ...),
-so that whatever else the machine does falls on both: forwards on a crop and on a large clip, as in
+Times our network against `plain_network` by turns: forwards on a crop and on a large clip, as in
 sampling, and forwards and backwards on a crop, as in training. Run it as
 
     python -m benchmarks.network [--device cpu] [--threads 2] [--write FILE.json]

@@ -31,6 +31,10 @@ are far too small the fill runs away (docs/decisions/local-spread.md)."""
 SPREAD_MARGIN = 1.4
 """A voxel's spread is taken to be this much more than is expected. Too large a spread leaves the
 network some noise to take away; too small a one has it shout against its own preconditioning."""
+SILU = 0.596
+"""Root mean square of SiLU of a standard normal input (EDM2, equation 81)."""
+SHARE = 0.4
+"""Of a block's own in what it hands on (EDM2, equation 88)."""
 LEVEL_CHANNELS = 16  # features that tell the network its noise level
 
 
@@ -39,12 +43,6 @@ def normalised(weight: Tensor) -> Tensor:
     size = torch.linalg.vector_norm(weight, dim=1, keepdim=True)
     scale: Tensor = math.sqrt(weight.shape[1]) / (size + 1e-6)
     return weight * scale
-
-
-SILU = 0.596
-"""Root mean square of SiLU of a standard normal input (EDM2, equation 81)."""
-SHARE = 0.4
-"""Of a block's own in what it hands on (EDM2, equation 88)."""
 
 
 class Convolution(nn.Module):
