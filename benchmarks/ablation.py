@@ -1,7 +1,8 @@
 """Ablation: `draft` with one thing changed at a time, each with the same time for fitting.
 
 Steps are scaled by what a step costs, so that larger crops do not win by taking longer. Two seeds
-share the fits. Every attempt runs in a process of its own, at most --at-once of them. Run it as
+share the fits, and so do all variants that fit alike: what one of them took says nothing. Every
+attempt runs in a process of its own, at most --at-once of them. Run it as
 
     python -m benchmarks.ablation CLIP ... --weights DIR [--only NAME ...] [--write DIR]
 """
@@ -126,8 +127,14 @@ def main() -> None:
 
         def one(job: tuple[Trial, Contender]) -> list[Attempt]:
             trial, contender = job
-            place = keep / trial.name / contender.name.replace(" ", "-")
-            return attempts_of_seeds(trial, contender, SEEDS, weights=arguments.weights, keep=place)
+            return attempts_of_seeds(
+                trial,
+                contender,
+                SEEDS,
+                weights=arguments.weights,
+                keep=keep / trial.name / contender.name.replace(" ", "-"),
+                cache=Path(name) / "cache" / trial.name,
+            )
 
         jobs = [(trial, contender) for contender in listed for trial in trials]
         both = abreast(one, jobs, at_once=arguments.at_once)

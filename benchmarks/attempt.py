@@ -96,17 +96,19 @@ def attempts_of_seeds(
     *,
     weights: Path | None,
     keep: Path,
+    cache: Path | None = None,
     device: str = "cpu",
 ) -> list[Attempt]:
     """An attempt for each seed, one thread each, below `keep` as seed0, seed1, ...
 
-    They share a cache, so that all but the first cost only sampling. Each is printed when done.
+    They share a cache, so that all but the first cost only sampling: `cache`, whose fits cost
+    nothing either, or one of their own. Each is printed when done.
 
     Raises:
         RuntimeError: a command failed.
     """
     found = []
-    with tempfile.TemporaryDirectory(prefix="infusion-seeds-") as cache:
+    with tempfile.TemporaryDirectory(prefix="infusion-seeds-") as own:
         for seed in seeds:
             done = attempt(
                 trial,
@@ -115,7 +117,7 @@ def attempts_of_seeds(
                 threads=1,
                 keep=keep / f"seed{seed}",
                 seed=seed,
-                cache=Path(cache),
+                cache=cache or Path(own),
                 device=device,
             )
             print(json.dumps(done.described), flush=True)
