@@ -5,6 +5,8 @@ share the fits, and so do all variants that fit alike: what one of them took say
 attempt runs in a process of its own, at most --at-once of them. Run it as
 
     python -m benchmarks.ablation CLIP ... --weights DIR [--only NAME ...] [--write DIR]
+
+On a GPU (`--device cuda`) ask for one render at once (`--at-once 1`): two would share it.
 """
 
 from __future__ import annotations
@@ -63,6 +65,7 @@ VARIANTS: Mapping[str, Mapping[str, str]] = {
 }
 """What is changed, by name."""
 SEEDS = (0, 1)
+_CPU = torch.device("cpu")
 _STEPS_COST = (
     *("network", "channels", "optimiser", "precision", "objective"),
     *("window_frames", "crop_pixels", "batch"),
@@ -70,18 +73,20 @@ _STEPS_COST = (
 """What the time of a step hangs on: where these are draft's, so is the time, and none is taken."""
 
 
-def contenders(names: Sequence[str], *, share: float, frames: int) -> list[Contender]:
+def contenders(
+    names: Sequence[str], *, share: float, frames: int, device: torch.device = _CPU
+) -> list[Contender]:
     """The variants with `share` of draft's fitting time each, on a trial of so many frames."""
     draft = PRESETS["draft"]
     torch.set_num_threads(1)
-    of_draft = paced(draft, frames).step_seconds
+    of_draft = paced(draft, frames, device=device).step_seconds
     # A fit that all start from takes its time too, and a step of several batches as long as each.
     budget = batches(draft, 0) * draft.steps_per_interval * of_draft * share
     found = []
     for name in names:
         settings = overridden(draft, VARIANTS[name])
         as_draft = VARIANTS[name].keys().isdisjoint(_STEPS_COST)
-        step = of_draft if as_draft else paced(settings, frames).step_seconds
+        step = of_draft if as_draft else paced(settings, frames, device=device).step_seconds
         steps = max(1, round(budget / batches(settings, 0) / step))
         changed = {**VARIANTS[name], "steps_per_interval": str(steps)}
         found.append(Contender(name, "draft", changed))
@@ -116,6 +121,7 @@ def main() -> None:
     parser.add_argument("--share", type=float, default=0.5, help="of draft's fitting time")
     parser.add_argument("--only", nargs="+", choices=VARIANTS, help="variants; default: all")
     parser.add_argument("--at-once", type=int, default=2, help="renders at once, one thread each")
+    parser.add_argument("--device", type=torch.device, default=_CPU, help="cpu or cuda (cpu)")
     parser.add_argument("--write", type=Path, help="folder for ablation.json and .png, and sheets")
     arguments = parser.parse_args()
     names = arguments.only or list(VARIANTS)
@@ -123,7 +129,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="infusion-ablation-") as name:
         trials = [make_trial(clip, Path(name) / "trials" / clip.name) for clip in arguments.clips]
         keep = (arguments.write or Path(name)) / "attempts"
-        listed = contenders(names, share=arguments.share, frames=min(t.frames for t in trials))
+        listed = contenders(
+            names,
+            share=arguments.share,
+            frames=min(t.frames for t in trials),
+            device=arguments.device,
+        )
 
         def one(job: tuple[Trial, Contender]) -> list[Attempt]:
             trial, contender = job
@@ -134,19 +145,31 @@ def main() -> None:
                 weights=arguments.weights,
                 keep=keep / trial.name / contender.name.replace(" ", "-"),
                 cache=Path(name) / "cache" / trial.name,
+                device=str(arguments.device),
             )
 
         jobs = [(trial, contender) for contender in listed for trial in trials]
         both = abreast(one, jobs, at_once=arguments.at_once)
         attempts = [a for found in both for a in found]
-    found = result(attempts, share=arguments.share, at_once=arguments.at_once, began_at=began_at)
+    found = result(
+        attempts,
+        share=arguments.share,
+        at_once=arguments.at_once,
+        device=str(arguments.device),
+        began_at=began_at,
+    )
     put(found, _file(arguments.write))
     if arguments.write:
         draw_bars(tables(attempts), arguments.write / "ablation.png")
 
 
 def result(
-    attempts: Sequence[Attempt], *, share: float, at_once: int, began_at: str
+    attempts: Sequence[Attempt],
+    *,
+    share: float,
+    at_once: int,
+    began_at: str,
+    device: str = "cpu",
 ) -> dict[str, Any]:
     """Everything that was found, stamped."""
     return stamped(
@@ -158,6 +181,7 @@ def result(
             "means_over_trials_and_seeds": table(attempts),
             "attempts": [a.described for a in attempts],
         },
+        device=device,
         began_at=began_at,
     )
 

@@ -58,7 +58,6 @@ SERIES: dict[str, tuple[Size, ...]] = {
     "frames": tuple(Size(*_PLATE, _HOLE, count) for count in (6, 12, 24, 48)),
 }
 """Shots, smallest first."""
-_LABELS = {"plate": "pixels of the plate", "matte": "pixels of the matte", "frames": "frames"}
 
 
 def tried(size: Size, threads: int) -> Point:

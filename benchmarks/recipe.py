@@ -1,10 +1,11 @@
-"""Recipe: `paper` against `draft`, side by side on the same trials, scores against time.
+"""Recipe: `paper` against `draft` or `standard` on the same trials, scores against time.
 
 Every render of one trial runs in its own process with its own cold cache, as many at once as asked
-for, so that whatever else the machine does falls on all of them. `draft` runs as it is shipped and
-with shares of its steps; `paper` with the time that `draft` took and multiples of it. Run it as
+for, so that whatever else the machine does falls on all of them. Ours runs as it is shipped and
+with shares of its steps; `paper` with the time that its first share took and multiples of it. On a
+GPU ask for one render at once: two would share it. Run it as
 
-    python -m benchmarks.recipe CLIP ... --weights DIR [--at-once 2] [--write DIR]
+    python -m benchmarks.recipe CLIP ... --weights DIR [--preset standard --device cuda --at-once 1]
 """
 
 from __future__ import annotations
@@ -29,28 +30,36 @@ from benchmarks.trial import FRAMES, HOLE, SIDE, Trial, make_trial
 from infusion_engine.settings import PRESETS
 
 SHARES = (1.0, 0.5, 0.25, 0.125)
-"""Parts of draft's optimiser steps that are tried, largest first."""
+"""Parts of our optimiser steps that are tried; the first one's time is what `paper` gets."""
 MULTIPLES = (1.0, 3.0, 10.0)
-"""Of the first draft's wall time that `paper` gets."""
+"""Of the first attempt's wall time that `paper` gets."""
+OURS = ("draft", "standard")
+"""Presets that `paper` is raced against."""
+_CPU = torch.device("cpu")
 
 
-def drafts(shares: Sequence[float] = SHARES) -> list[Contender]:
-    """`draft` with shares of its steps, in order; 1 is the preset itself."""
-    steps = PRESETS["draft"].steps_per_interval
+def drafts(shares: Sequence[float] = SHARES, preset: str = "draft") -> list[Contender]:
+    """`preset`, of OURS, with shares of its steps, in order; 1 is the preset itself."""
+    steps = PRESETS[preset].steps_per_interval
     return [
         Contender(
-            "draft",
-            "draft",
+            preset,
+            preset,
             {} if share == 1.0 else {"steps_per_interval": str(round(steps * share))},
         )
         for share in shares
     ]
 
 
-def papers(trial: Trial, seconds: float, multiples: Sequence[float] = MULTIPLES) -> list[Contender]:
-    """`paper` with multiples of `seconds`, longest first."""
+def papers(
+    trial: Trial,
+    seconds: float,
+    multiples: Sequence[float] = MULTIPLES,
+    device: torch.device = _CPU,
+) -> list[Contender]:
+    """`paper` with multiples of `seconds` on `device`, longest first."""
     settings = PRESETS["paper"]
-    pace = paced(settings, trial.frames)
+    pace = paced(settings, trial.frames, device=device)
     return [
         Contender("paper", "paper", within(settings, pace, seconds * multiple))
         for multiple in sorted(multiples, reverse=True)
@@ -65,30 +74,32 @@ def raced(
     weights: Path,
     at_once: int,
     keep: Path,
+    preset: str = "draft",
+    device: torch.device = _CPU,
 ) -> list[Attempt]:
     """Every attempt at every trial.
 
-    The draft of the first share comes first for each trial: its time is what `paper` gets.
+    Ours with the first share comes first for each trial: its time is what `paper` gets.
     """
 
     def one(job: tuple[Trial, Contender]) -> Attempt:
         trial, contender = job
         place = keep / trial.name / _named(contender)
-        done = attempt(trial, contender, weights=weights, threads=1, keep=place)
+        done = attempt(trial, contender, weights=weights, threads=1, keep=place, device=str(device))
         print(json.dumps(done.described), flush=True)
         return done
 
-    whole, *shorter = drafts(shares)
+    leading, *others = drafts(shares, preset)
     torch.set_num_threads(1)
-    first = abreast(one, [(trial, whole) for trial in trials], at_once=at_once)
+    first = abreast(one, [(trial, leading) for trial in trials], at_once=at_once)
     waiting = [
         (trial, contender)
         for trial, done in zip(trials, first, strict=True)
-        for contender in papers(trial, done.seconds, multiples)
+        for contender in papers(trial, done.seconds, multiples, device)
     ]
     # Longest first, so that no long one is left alone at the end.
     waiting.sort(key=lambda job: -int(job[1].settings["steps_per_interval"]))
-    waiting += [(trial, contender) for trial in trials for contender in shorter]
+    waiting += [(trial, contender) for trial in trials for contender in others]
     return first + abreast(one, waiting, at_once=at_once)
 
 
@@ -98,20 +109,22 @@ def _named(contender: Contender) -> str:
 
 
 def verdict(attempts: Iterable[Attempt], trial: str) -> dict[str, Any]:
-    """What the attempts at one trial say of `draft` against `paper`."""
-    mine = [a for a in attempts if a.trial == trial and a.contender == "draft"]
+    """What the attempts at one trial say of ours against `paper`."""
+    mine = [a for a in attempts if a.trial == trial and a.contender in OURS]
     theirs = [a for a in attempts if a.trial == trial and a.contender == "paper"]
     whole = max(mine, key=lambda a: a.seconds)
     longest = max(theirs, key=lambda a: a.seconds)
     found: dict[str, Any] = {
-        "draft": whole.described,
+        whole.contender: whole.described,
         "in_the_same_time": _in_the_same_time(mine, theirs),
         "paper_in_its_longest_time": longest.described,
     }
     for figure in ("perceptual", "swd3d"):
         best = min(a.scores[figure] for a in theirs)
         found[f"{figure}_best_of_paper"] = best
-        found[f"{figure}_seconds_from_which_draft_is_better"] = _passed(mine, figure, best)
+        found[f"{figure}_seconds_from_which_{whole.contender}_is_better"] = _passed(
+            mine, figure, best
+        )
     return found
 
 
@@ -127,9 +140,9 @@ def _in_the_same_time(drafts: Sequence[Attempt], papers: Sequence[Attempt]) -> d
 
     mine, theirs = min(itertools.product(drafts, papers), key=apart)
     return {
-        "draft": mine.described,
+        mine.contender: mine.described,
         "paper": theirs.described,
-        "seconds_of_paper_over_draft": round(theirs.seconds / mine.seconds, 2),
+        f"seconds_of_paper_over_{mine.contender}": round(theirs.seconds / mine.seconds, 2),
     }
 
 
@@ -148,10 +161,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("clips", type=Path, nargs="+", help="folders of pictures, or with a plate")
     parser.add_argument("--weights", type=Path, required=True, help="of the perceptual distance")
-    parser.add_argument("--shares", type=float, nargs="+", default=SHARES, help="of draft's steps")
+    parser.add_argument("--shares", type=float, nargs="+", default=SHARES, help="of our steps")
     parser.add_argument(
-        "--multiples", type=float, nargs="+", default=MULTIPLES, help="of draft's time, for paper"
+        "--multiples",
+        type=float,
+        nargs="+",
+        default=MULTIPLES,
+        help="of the time that the first share took, for paper",
     )
+    parser.add_argument("--preset", choices=OURS, default="draft", help="ours (draft)")
+    parser.add_argument("--device", type=torch.device, default=_CPU, help="cpu or cuda (cpu)")
     parser.add_argument("--at-once", type=int, default=2, help="renders at once, one thread each")
     parser.add_argument("--write", type=Path, help="folder for recipe.json, recipe.png and sheets")
     arguments = parser.parse_args()
@@ -165,16 +184,19 @@ def main() -> None:
             weights=arguments.weights,
             at_once=arguments.at_once,
             keep=(arguments.write or Path(name)) / "attempts",
+            preset=arguments.preset,
+            device=arguments.device,
         )
     result = stamped(
         {
-            "asked": "Does draft fill better than the published method in the same time, and in "
-            "a tenth of its time?",
+            "asked": f"Does {arguments.preset} fill better than the published method in the "
+            "same time, and in a tenth of its time?",
             "trials": f"{SIDE}x{SIDE} pixels, at most {FRAMES} frames, hole {HOLE}x{HOLE}",
             "threads": f"1 for each render, {arguments.at_once} at once",
             "verdicts": {trial.name: verdict(attempts, trial.name) for trial in trials},
             "attempts": [a.described for a in attempts],
         },
+        device=str(arguments.device),
         began_at=began_at,
     )
     put(result, arguments.write / "recipe.json" if arguments.write else None)

@@ -26,7 +26,7 @@ def work(settings: Settings) -> tuple[int, int]:
 
 @pytest.mark.parametrize("preset", ["paper", "draft"])
 def test_one_network_has_as_many_steps(preset: str) -> None:
-    """One interval, the same steps and evaluations in all, and nothing else changed."""
+    """One interval, the same steps and evaluations in all, and no other setting changed."""
     several = overridden(PRESETS[preset], NUMBERS)
 
     single = overridden(PRESETS[preset], one_network(preset, NUMBERS))

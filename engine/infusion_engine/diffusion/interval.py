@@ -18,7 +18,7 @@ PUBLISHED_LAST_TIMESTEP = 1
 LOG_SNR_FIRST = -5.0
 """log-SNR, in nats, from which equal spans are counted.
 
-Below it (t > 690, sqrt(alpha-bar) < 0.083) x_t says next to nothing of x_0, so that all of it
+Below it (t > 700, sqrt(alpha-bar) < 0.083) x_t says next to nothing of x_0, so that all of it
 belongs to the first span: 30 % of the published budget is spent there.
 """
 
