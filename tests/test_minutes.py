@@ -263,6 +263,16 @@ def test_another_sample_keeps_the_numbers(
     assert (other, heard.measured) == (kept.key, False)
 
 
+def test_further_takes_are_expected_to_take_longer(job: RenderJob, kept: Kept) -> None:
+    """By their sampling, and by as much each; the numbers stay."""
+    one, two, three = (resolved(replace(job, takes=count), kept.store)[0] for count in (1, 2, 3))
+
+    assert one.expected_seconds == kept.plan.expected_seconds
+    assert one.settings == two.settings == three.settings
+    seconds = [plan.expected_seconds or 0.0 for plan in (one, two, three)]
+    assert 0.0 < seconds[1] - seconds[0] == pytest.approx(seconds[2] - seconds[1])
+
+
 @pytest.mark.parametrize(
     ("changes", "clip"),
     [({"minutes": AMPLE - 1}, "a" * 64), ({"threads": 2}, "a" * 64), ({}, "b" * 64)],

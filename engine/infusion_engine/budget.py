@@ -71,6 +71,11 @@ def allocated(
     return Budget(found, expected + searching)
 
 
+def take_seconds(settings: Settings, speeds: Sequence[LevelSpeed]) -> float:
+    """Seconds that one more sample of the same fits takes, at such speeds of the levels."""
+    return _sampling_seconds(settings, speeds) + _searching_seconds(settings, speeds)
+
+
 def batches(settings: Settings, level: int) -> int:
     """Batches that one step of each of a level's fits takes together; a base is the coarsest's."""
     count = at_level(settings, level).intervals

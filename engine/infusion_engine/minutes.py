@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from infusion_engine.budget import allocated
-from infusion_engine.cache.entry import Kind
+from infusion_engine.budget import LevelSpeed, allocated, take_seconds
+from infusion_engine.cache.entry import Entry, Kind
 from infusion_engine.cache.key import BudgetIdentity
 from infusion_engine.cache.store import Store
 from infusion_engine.chain import SAMPLING_RULE
@@ -85,7 +85,19 @@ def _kept(plan: Plan, store: Store, key: str) -> Plan | None:
     numbers, expected = entry.record["steps"], entry.record["expected_seconds"]
     if not isinstance(numbers, dict) or not isinstance(expected, float):
         raise AssertionError("a sealed budget has steps and a time")
-    return replace(plan, settings=replace(plan.settings, **numbers), expected_seconds=expected)
+    found = replace(plan, settings=replace(plan.settings, **numbers))
+    return replace(found, expected_seconds=expected + _further_takes(found, entry))
+
+
+def _further_takes(plan: Plan, entry: Entry) -> float:
+    """Seconds that the plan's takes need beyond those that the budget was reckoned for."""
+    reckoned = entry.record.get("takes")
+    if not isinstance(reckoned, int):  # kept before takes were noted
+        return 0.0
+    names = ("step_seconds", "evaluation_seconds")
+    pairs = zip(*(entry.tensors[name].tolist() for name in names), strict=True)
+    speeds = [LevelSpeed(*pair) for pair in pairs]
+    return (len(plan.takes) - reckoned) * take_seconds(plan.settings, speeds) / _SLACK
 
 
 def _measured(
@@ -118,7 +130,12 @@ def _measured(
             "step_seconds": np.array([speed.step_seconds for speed in speeds]),
             "evaluation_seconds": np.array([speed.evaluation_seconds for speed in speeds]),
         },
-        {"identity": identity.described(), "steps": steps, "expected_seconds": expected},
+        {
+            "identity": identity.described(),
+            "steps": steps,
+            "takes": len(plan.takes),
+            "expected_seconds": expected,
+        },
     )
     # Where there are no locks another process may have been first, and then its numbers hold.
     return _kept(plan, store, identity.key) or replace(

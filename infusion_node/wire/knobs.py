@@ -217,8 +217,8 @@ KNOBS: Tuple[Knob, ...] = (
     ),
     Knob(
         "preset", "Preset", Group.METHOD, Kind.CHOICE, "draft",
-        "draft: minutes for a small shot on two CPU cores. standard: more steps and a larger network, for a GPU. "
-        "paper: the published method to the letter, hours on a GPU.",
+        "draft: minutes for a small shot on two CPU cores. standard: more steps and a larger "
+        "network, for a GPU. paper: the published method to the letter, hours on a GPU.",
         choices=("draft", "standard", "paper"),
     ),
     Knob(
