@@ -131,13 +131,26 @@ def scored(trial: Trial, frames: Path, *, weights: Path | None) -> dict[str, flo
     Raises:
         RuntimeError: they cannot be scored.
     """
+    return figures(evaluated(frames, trial.truth, trial.matte, weights=weights))
+
+
+def evaluated(
+    fill: Path, truth: Path, matte: Path, *, weights: Path | None, others: Sequence[Path] = ()
+) -> Mapping[str, Any]:
+    """All that `infusion-evaluate` has to say of a fill, and of `others`, its further takes.
+
+    Raises:
+        RuntimeError: it cannot be scored.
+    """
     command = [
-        *(sys.executable, "-m", "infusion_engine.cli.evaluate", str(frames), str(trial.truth)),
-        *("--matte", str(trial.matte), "--json"),
+        *(sys.executable, "-m", "infusion_engine.cli.evaluate", str(fill), str(truth)),
+        *("--matte", str(matte), "--json"),
         *(("--weights", str(weights)) if weights else ()),
-        *(("--layer", FILL_LAYER) if any(frames.glob("*.exr")) else ()),
+        *(("--layer", FILL_LAYER) if any(fill.glob("*.exr")) else ()),
+        *(x for other in others for x in ("--take", str(other))),
     ]
-    return figures(json.loads(printed(command)))
+    found: Mapping[str, Any] = json.loads(printed(command))
+    return found
 
 
 def figures(found: Mapping[str, Any]) -> dict[str, float]:

@@ -10,16 +10,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 import tempfile
-from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from benchmarks.abreast import abreast
-from benchmarks.attempt import figures
-from benchmarks.command import printed
+from benchmarks.attempt import evaluated, figures
 from benchmarks.rendering import Rendering, add_rendering, rendered, rendering_of
 from benchmarks.stamp import commit_here, put, stamped
 
@@ -48,12 +45,14 @@ def takes_of(
     together = replace(rendering, flags=(*rendering.flags, "--takes", str(count)))
     rendered(together, clip / "plate", clip / "matte", keep, cache=cache)
     fills = [keep / "frames", *(keep / "frames" / f"take{k}" for k in range(2, count + 1))]
-    found = _evaluated(fills[0], clip, weights, fills[1:])
+    truth, matte = clip / "plate", clip / "matte"
+    found = evaluated(fills[0], truth, matte, weights=weights, others=fills[1:])
+    further = [evaluated(fill, truth, matte, weights=weights) for fill in fills[1:]]
     told = {
         "clip": clip.name,
         "frames": found["frames"],
         **{name: round(float(found[name]), 4) for name in OF_ALL},
-        "takes": [figures(found), *(figures(_evaluated(f, clip, weights)) for f in fills[1:])],
+        "takes": [figures(one) for one in (found, *further)],
     }
     print(json.dumps(told), flush=True)
     return told
@@ -62,20 +61,6 @@ def takes_of(
 def as_asked(calibration: float) -> bool:
     """Whether takes differ by about as much as they are wrong."""
     return AS_ASKED[0] <= calibration <= AS_ASKED[1]
-
-
-def _evaluated(
-    fill: Path, clip: Path, weights: Path | None, others: Sequence[Path] = ()
-) -> Mapping[str, Any]:
-    """What `infusion-evaluate` has to say of one take, and of the others beside it."""
-    command = [
-        *(sys.executable, "-m", "infusion_engine.cli.evaluate", str(fill), str(clip / "plate")),
-        *("--matte", str(clip / "matte"), "--json"),
-        *(("--weights", str(weights)) if weights else ()),
-        *(x for other in others for x in ("--take", str(other))),
-    ]
-    found: Mapping[str, Any] = json.loads(printed(command))
-    return found
 
 
 def main() -> None:

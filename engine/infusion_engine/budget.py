@@ -54,8 +54,7 @@ def allocated(
         seconds: to be spent; may be 0 or less, where nothing is left.
         takes: samples to draw from the fits.
     """
-    searching = _searching_seconds(settings, speeds) * takes
-    seconds -= searching
+    seconds -= _searching_seconds(settings, speeds) * takes
     fitting = _fitting_seconds(settings, speeds)
     sampling = _sampling_seconds(settings, speeds) * takes
     share = min(max(seconds / (fitting + sampling), LEAST_SAMPLING), 1.0)
@@ -67,8 +66,8 @@ def allocated(
         sampling_steps=_share(settings.sampling_steps, share),
         detail_sampling_steps=_share(settings.detail_sampling_steps, share),
     )
-    expected = _fitting_seconds(found, speeds) + _sampling_seconds(found, speeds) * takes
-    return Budget(found, expected + searching)
+    expected = _fitting_seconds(found, speeds) + take_seconds(found, speeds) * takes
+    return Budget(found, expected)
 
 
 def take_seconds(settings: Settings, speeds: Sequence[LevelSpeed]) -> float:
