@@ -9,7 +9,7 @@ import torch
 
 from infusion_engine import parity
 from infusion_engine.errors import DeviceError
-from infusion_engine.parity import Apart, decided
+from infusion_engine.parity import Apart, check_parity, decided
 from infusion_engine.progress import Report
 from infusion_engine.settings import PRESETS, Precision
 from infusion_node.wire.events import Warned
@@ -65,6 +65,25 @@ def test_what_is_asked_for_by_name_is_not_tried(monkeypatch: pytest.MonkeyPatch)
         assert decided(settings, CPU, Report()) is settings
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx2": True})
     assert decided(DRAFT, CPU, Report()).precision is Precision.FP32
+
+
+@pytest.mark.parametrize("precision", [Precision.BF16, Precision.FP32])
+def test_a_machine_of_a_farm_that_rounds_wrongly_is_refused(
+    monkeypatch: pytest.MonkeyPatch, precision: Precision
+) -> None:
+    """Where the job was prepared for bfloat16 by another; in float32 nothing is tried."""
+    found = Apart(0.5, 0.002)
+    monkeypatch.setattr(parity, "measured", lambda _device: found)
+    settings = replace(DRAFT, precision=precision)
+
+    if precision is Precision.FP32:
+        check_parity(settings, CPU)
+        return
+    with pytest.raises(DeviceError, match=r"0\.5000 from fp32") as caught:
+        check_parity(settings, CPU)
+    assert "precision=fp32" in caught.value.remedy
+    found = Apart(0.002, 0.002)
+    check_parity(settings, CPU)
 
 
 def test_a_device_that_fails_meanwhile_is_said_to(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,6 +17,7 @@ from infusion_engine.device import device_errors
 from infusion_engine.diffusion import noise
 from infusion_engine.diffusion.denoise import precise
 from infusion_engine.diffusion.residual import Convolution
+from infusion_engine.errors import DeviceError
 from infusion_engine.progress import Report
 from infusion_engine.settings import PRESETS, Precision, Settings
 
@@ -74,6 +75,28 @@ def decided(settings: Settings, device: torch.device, report: Report) -> Setting
         "the versions, for a report.",
     )
     return replace(found, precision=Precision.FP32)
+
+
+def check_parity(settings: Settings, device: torch.device) -> None:
+    """Refuse a device that would compute wrongly in the precision that another one was found for.
+
+    Args:
+        settings: with the precision decided where the job was prepared.
+        device: computes a stage of that job; it may be of another kind, or another driver's.
+
+    Raises:
+        DeviceError: its bfloat16 is wrong, or it failed.
+    """
+    if settings.precision is not Precision.BF16:
+        return
+    with device_errors(device):
+        apart = measured(device)
+    if not apart.is_parity:
+        raise DeviceError(
+            f"The job was prepared for bfloat16, and that is wrong on {device}: {apart}.",
+            remedy="Prepare the job with --set precision=fp32, or run its stages on machines "
+            "where infusion-doctor finds parity.",
+        )
 
 
 def measured(device: torch.device, *, pixels: int = _DRAFT.crop_pixels) -> Apart:

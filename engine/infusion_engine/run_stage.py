@@ -13,6 +13,7 @@ from infusion_engine.diffusion.shelf import Shelf
 from infusion_engine.errors import DeviceError, StorageError, UsageError
 from infusion_engine.infuse import BASE, Infusion
 from infusion_engine.kept_clip import load_levels
+from infusion_engine.parity import check_parity
 from infusion_engine.plan import Plan
 from infusion_engine.planned import infusion_of
 from infusion_engine.prepare_stage import note_entries, prepare_shot
@@ -67,12 +68,15 @@ def _computed(work: Work, clip: Clip, do: Callable[[Infusion], None]) -> None:
 
     Raises:
         StorageError: the clip is gone.
-        DeviceError: this machine names fits otherwise than the one that prepared the clip.
+        DeviceError: this machine names fits otherwise than the one that prepared the clip, or its
+            bfloat16 is wrong.
     """
     plan = work.plan
     device = choose_device(first(plan.job.device))
     shares = plan.job.threads is not None
     with turn(device, work.report, shares=shares), device_errors(device):
+        if "precision" not in plan.job.settings:  # what was asked for by name is not tried
+            check_parity(plan.settings, device)
         shelf = shelf_for(plan, clip.parts, device)
         levels = load_levels(work.store, clip.key, device, shelf)
         source = Source(levels, clip.digest, clip.encoding.described())

@@ -111,7 +111,8 @@ def test_a_budget_as_an_overview() -> None:
     }
 
     assert sentence(Resolved({"method": method})) == (
-        "Budget  12.5 minutes: 480 steps an interval, 160 at finer sizes; 11m40s expected"
+        "Budget  12.5 minutes: 480 steps an interval (80% of draft's), 160 at finer sizes; "
+        "11m40s expected"
     )
 
 

@@ -88,7 +88,8 @@ def estimate(
     with one_line():
         if speed_file is not None and save_speed is not None:
             raise UsageError(
-                "--save-speed keeps what is measured, and --speed has nothing measured."
+                "--save-speed keeps what is measured, and --speed has nothing measured.",
+                remedy="Give one of the two.",
             )
         stdout = claimed_stdout(sys.stdout)  # libraries print, too
         rates = None if speed_file is None else read_rates(speed_file)

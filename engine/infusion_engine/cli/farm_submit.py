@@ -167,7 +167,10 @@ def _scheduler(where: str | None, further: tuple[str, ...]) -> Scheduler:
     scheduler = Scheduler(where)
     check_program(scheduler)
     if further and scheduler is Scheduler.OPENCUE:
-        raise UsageError("OpenCue has no command that would take ARGUMENTS.")
+        raise UsageError(
+            "OpenCue has no command that would take ARGUMENTS.",
+            remedy="Leave out what follows --, or give it to another farm.",
+        )
     return scheduler
 
 
@@ -180,5 +183,8 @@ def _told(waits: bool, mode: EventsMode, events_file: str | None) -> Iterator[Re
             yield report
         return
     if events_file is not None or mode is not EventsMode.AUTO:
-        raise UsageError("--events and --events-file are of a submission that has --wait.")
+        raise UsageError(
+            "--events and --events-file are of a submission that has --wait.",
+            remedy="Give --wait as well, or leave them out.",
+        )
     yield Report(stdout_sink(EventsMode.NONE))

@@ -128,7 +128,10 @@ def main(
         _tell_version(mode)
         return
     if dry_run and write_job is not None:
-        raise UsageError("--dry-run writes nothing, so --write-job has no place beside it.")
+        raise UsageError(
+            "--dry-run writes nothing, so --write-job has no place beside it.",
+            remedy="Give one of the two.",
+        )
     if write_job is not None:
         told = Told(mode, log_file=log_file)
         _write_job(_assembled(job_file, given), Path(write_job).expanduser(), told)

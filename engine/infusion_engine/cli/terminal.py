@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 from enum import Enum
-from typing import TextIO
+from typing import Any, TextIO
 
 from rich.console import Console
 from rich.progress import BarColumn, TaskID, TaskProgressColumn, TextColumn
 from rich.progress import Progress as RichProgress
 
 from infusion_engine.progress import Sink
+from infusion_engine.settings import PRESETS
 from infusion_node.wire.events import (
     Event,
     Finished,
@@ -215,6 +217,14 @@ def sentence(event: Event) -> str:
             return ""
 
 
+def _share_of_preset(method: Mapping[str, Any]) -> str:
+    """What part of its preset's steps a budget came to: from it the fill's worth can be told."""
+    preset, steps = PRESETS.get(method.get("preset", "")), method.get("steps_per_interval")
+    if preset is None or steps is None:
+        return ""
+    return f" ({steps / preset.steps_per_interval:.0%} of {method['preset']}'s)"
+
+
 def overview(plan: object) -> list[str]:
     """The lines of a plan that a person wants to see before waiting."""
     if not isinstance(plan, dict):
@@ -223,8 +233,9 @@ def overview(plan: object) -> list[str]:
     expected, takes = method.get("expected_seconds"), method.get("takes", 1)
     if expected is not None:  # the rest was told before
         steps, detail = method.get("steps_per_interval"), method.get("detail_steps_per_interval")
-        budget = f"{method.get('minutes'):g} minutes: {steps} steps an interval, {detail} at finer"
-        return [f"Budget  {budget} sizes; {duration(expected)} expected"]
+        share = _share_of_preset(method)
+        budget = f"{method.get('minutes'):g} minutes: {steps} steps an interval{share}, {detail}"
+        return [f"Budget  {budget} at finer sizes; {duration(expected)} expected"]
     drawn = f", {takes} takes" if takes > 1 else ""
     return [
         f"Plate   {plate.get('files')}  {plate.get('frames')}  {plate.get('size')}",

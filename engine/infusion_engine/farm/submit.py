@@ -61,7 +61,9 @@ def submit_bundle(bundle: Path, further: Sequence[str], meanwhile: Meanwhile) ->
             said = (errors or told).strip().splitlines()
             last = said[-1].strip().rstrip(".") if said else "it said nothing"
             raise UsageError(
-                f"Deadline Cloud did not take the job (code {process.returncode}): {last}."
+                f"Deadline Cloud did not take the job (code {process.returncode}): {last}.",
+                remedy="`deadline auth status` tells whether this user is logged in, and "
+                "`deadline config show` to which farm and queue the job goes.",
             )
     return told
 

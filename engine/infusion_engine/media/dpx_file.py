@@ -15,7 +15,7 @@ import numpy as np
 
 from infusion_engine.errors import FrameError
 from infusion_engine.media.box import Box
-from infusion_engine.media.image_header import Channel, Part, PixelType, frame_bytes
+from infusion_engine.media.image_header import Channel, Part, PixelType, frame_bytes, unreadable
 
 MAGICS = {b"SDPX": ">", b"XPDS": "<"}
 _DESCRIPTORS = {6: ("Y",), 50: ("R", "G", "B"), 51: ("R", "G", "B", "A")}
@@ -95,7 +95,7 @@ def read_dpx_header(path: Path) -> DpxHeader:
             head = stream.read(2048)
             size = stream.seek(0, 2)
     except OSError as error:
-        raise FrameError(f"{path} cannot be read: {error.strerror}.") from error
+        raise unreadable(path, error) from error
     if head[:4] not in MAGICS:
         raise FrameError(f"{path} is not a DPX file.", remedy=_REMEDY)
     if len(head) < _HEADER_BYTES:

@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 from infusion_engine.errors import FrameError
 from infusion_engine.media.box import Box
-from infusion_engine.media.image_header import Channel, Part, PixelType, check_claim
+from infusion_engine.media.image_header import Channel, Part, PixelType, check_claim, unreadable
 
 MAGIC = b"\x76\x2f\x31\x01"
 COMPRESSIONS = (
@@ -72,7 +72,7 @@ def read_exr_header(path: Path) -> ExrHeader:
             stream.seek(0)
             return read_exr_header_from(stream, size, path)
     except OSError as error:
-        raise FrameError(f"{path} cannot be read: {error.strerror}.") from error
+        raise unreadable(path, error) from error
 
 
 def read_exr_header_from(stream: BinaryIO, size: int, path: Path) -> ExrHeader:

@@ -150,6 +150,14 @@ def check_claim(path: Path, *, stored: int, parts: tuple[Part, ...]) -> None:
         )
 
 
+def unreadable(path: Path, error: OSError) -> FrameError:
+    """What is raised where the disk, or who may read it, does not give a frame's bytes."""
+    return FrameError(
+        f"{path} cannot be read: {error.strerror}.",
+        remedy="Check that the file is still there and that this user may read it.",
+    )
+
+
 def frame_bytes(path: Path) -> bytes:
     """The whole file.
 
@@ -159,4 +167,4 @@ def frame_bytes(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise FrameError(f"{path} cannot be read: {error.strerror}.") from error
+        raise unreadable(path, error) from error

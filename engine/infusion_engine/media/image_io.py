@@ -23,6 +23,7 @@ from infusion_engine.media.image_header import (
     PixelType,
     check_claim,
     frame_bytes,
+    unreadable,
 )
 
 __all__ = ["Channel", "Format", "FrameHeader", "Part", "PixelType"]  # handed on
@@ -54,6 +55,7 @@ _TYPES = {
 _PNG_END = b"IEND\xae\x42\x60\x82"
 _LOSSLESS_TIFF = ("none", "lzw", "zip", "packbits")
 _REMEDY = "Render or copy this frame again."
+_ONE_IMAGE = "Write each frame as a file of one image."
 
 
 def read_header(path: Path) -> FrameHeader:
@@ -84,11 +86,15 @@ def read_channels(header: FrameHeader, *, part: int, names: Sequence[str]) -> np
     missing = [name for name in names if name not in described.names]
     if missing:
         raise FrameError(
-            f"{header.path} has no channel {missing[0]!r}; it has {', '.join(described.names)}."
+            f"{header.path} has no channel {missing[0]!r}; it has {', '.join(described.names)}.",
+            remedy="Name one of those, or render all frames again with the same channels.",
         )
     types = {described.channel(name).type for name in names}
     if len(types) != 1:
-        raise FrameError(f"{header.path} stores {', '.join(names)} in different pixel types.")
+        raise FrameError(
+            f"{header.path} stores {', '.join(names)} in different pixel types; one was expected.",
+            remedy="Write the sequence again with these channels as all half or all float.",
+        )
     (pixel_type,) = types
     if header.format is Format.DPX:
         dpx = dpx_file.read_dpx_header(header.path)
@@ -126,7 +132,10 @@ def write_raster(header: FrameHeader, pixels: np.ndarray, target: Path) -> None:
     with replacing(target) as temporary:
         output = oiio.ImageOutput.create(str(temporary))
         if output is None:
-            raise StorageError(f"{target} could not be written: {_one_line(oiio.geterror())}")
+            raise StorageError(
+                f"{target} could not be written: {_one_line(oiio.geterror())}",
+                remedy="Give --output a suffix that OpenImageIO writes: PNG or TIFF.",
+            )
         opened = output.open(str(temporary), spec)
         written = opened and output.write_image(np.ascontiguousarray(pixels))
         closed = output.close()
@@ -136,7 +145,10 @@ def write_raster(header: FrameHeader, pixels: np.ndarray, target: Path) -> None:
             with temporary.open("ab") as stream:
                 stream.write(bytes(pixels.nbytes))
                 os.fsync(stream.fileno())
-            raise StorageError(f"{target} could not be written: {_one_line(said)}")
+            raise StorageError(
+                f"{target} could not be written: {_one_line(said)}",
+                remedy="Check that its volume has room and holds files of that size.",
+            )
 
 
 def _reads_back(path: Path, pixels: np.ndarray) -> bool:
@@ -172,7 +184,7 @@ def _format(path: Path) -> Format:
         with path.open("rb") as stream:
             start = stream.read(8)
     except OSError as error:
-        raise FrameError(f"{path} cannot be read: {error.strerror}.") from error
+        raise unreadable(path, error) from error
     for magic, kind in _MAGICS:
         if start.startswith(magic):
             return kind
@@ -206,7 +218,7 @@ def _raster_part(path: Path, kind: Format) -> Part:
         images = 2 if source.seek_subimage(1, 0) else 1
         source.close()
         if images > 1:
-            raise FrameError(f"{path} holds several images; one was expected.")
+            raise FrameError(f"{path} holds several images; one was expected.", remedy=_ONE_IMAGE)
         _refuse_colour_space(path, spec)
         if kind is Format.JPEG and not _jpeg_is_whole(path):
             raise FrameError(f"{path} is damaged: it ends before its last line.", remedy=_REMEDY)
@@ -214,12 +226,14 @@ def _raster_part(path: Path, kind: Format) -> Part:
         if pixel_type is None or spec.channelformats or spec.deep or spec.depth > 1:
             raise FrameError(
                 f"{path} holds pixels of type {spec.format}, which is not read "
-                "(8 or 16 bit integers, half or float were expected)."
+                "(8 or 16 bit integers, half or float were expected).",
+                remedy="Write the sequence again as one of those.",
             )
         bits = int(spec.getattribute("oiio:BitsPerSample") or 0) or pixel_type.dtype.itemsize * 8
         if kind is Format.TIFF and bits != pixel_type.dtype.itemsize * 8:
             raise FrameError(
-                f"{path} holds {bits} bits a value; TIFF of 8, 16 or 32 bits was expected."
+                f"{path} holds {bits} bits a value; TIFF of 8, 16 or 32 bits was expected.",
+                remedy="Write the sequence again as one of those.",
             )
         part = Part(
             index=0,

@@ -236,7 +236,8 @@ def _exr_bytes(
     if not pixel_type.is_float:
         raise FrameError(
             f"{header.path} stores its colour {colour[0]!r} as {pixel_type.value}; "
-            "half or float was expected."
+            "half or float was expected.",
+            remedy="Write the plate's colour as half or float EXR and render that.",
         )
     exr = read_exr_header(header.path)
     plate = read_for_writing(shot, frame, mode)
