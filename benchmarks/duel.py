@@ -101,8 +101,9 @@ def duel(
 def verdict(attempts: Sequence[Attempt], published: Terms) -> dict[str, Any]:
     """What the attempts at one trial say: each standard's figures over those of `paper`.
 
-    `holds` is whether `standard` was better in every figure in a tenth of the time (to a
-    hundredth), and null where an attempt is missing or shortened, or a figure is.
+    `holds` is whether `standard` was better in every figure, in a tenth of the time (to a
+    hundredth) and at full length, and null where an attempt is missing or shortened, or a figure
+    is.
 
     Args:
         attempts: as `duel` returns them.
@@ -133,11 +134,11 @@ def _holds(paper: Attempt, standards: Sequence[Attempt], published: Terms) -> Ho
     tenth, whole = standards
     if _share(paper, published) < 1.0 or _share(whole, published) < 1.0:
         return None
-    told = [f for f in JUDGED if f in paper.scores or f in tenth.scores]
-    if not told or any(f not in one.scores for f in told for one in (paper, tenth)):
+    told = [f for f in JUDGED if any(f in one.scores for one in (paper, tenth, whole))]
+    if not told or any(f not in one.scores for f in told for one in (paper, tenth, whole)):
         return None
     in_time = round(tenth.seconds / paper.seconds, 2) <= PART
-    return in_time and all(_better(tenth, paper, f) for f in told)
+    return in_time and all(_better(one, paper, f) for f in told for one in (tenth, whole))
 
 
 def _better(one: Attempt, other: Attempt, figure: str) -> bool:

@@ -165,16 +165,19 @@ def test_fewer_intervals_are_a_smaller_share() -> None:
         ([PAPER, TENTH, WHOLE], True),
         ([PAPER, replace(TENTH, scores={"perceptual": 0.06, "swd3d": 8.0}), WHOLE], False),
         ([PAPER, replace(TENTH, seconds=45.0), WHOLE], False),
+        ([PAPER, TENTH, replace(WHOLE, scores={"perceptual": 0.04, "swd3d": 9.5})], False),
         ([replace(PAPER, settings={"steps_per_interval": "1000"}), TENTH, WHOLE], None),
         ([PAPER, TENTH, replace(WHOLE, settings={"steps_per_interval": "2000"})], None),
         ([PAPER, WHOLE], None),
         ([PAPER, replace(TENTH, scores={"swd3d": 8.0}), WHOLE], None),
+        ([PAPER, TENTH, replace(WHOLE, scores={"perceptual": 0.04})], None),
         ([replace(one, scores={}) for one in (PAPER, TENTH, WHOLE)], None),
         ([], None),
     ],
     ids=[
-        *("better", "worse in one figure", "took longer", "paper shortened", "standard shortened"),
-        *("tenth missing", "figure missing", "no figures", "left out"),
+        *("better", "worse in one figure", "took longer", "whole worse"),
+        *("paper shortened", "standard shortened", "tenth missing"),
+        *("figure missing", "whole's figure missing", "no figures", "left out"),
     ],
 )
 def test_what_holds_follows_from_the_figures(attempts: list[Attempt], expected: Holds) -> None:
