@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -35,26 +34,6 @@ def test_a_read_only_cache(
 
     check_refusal(refused, tmp_path / "disk", "read-only")
     assert not refused.fitted
-
-
-def test_a_full_cache(exr_shot: Callable[..., ShotFiles], render: Render, tmp_path: Path) -> None:
-    """A fit that there is no room for is refused before it is begun, and done once there is."""
-    shot = exr_shot(tmp_path)
-    with mounted(tmp_path / "disk", "size=16m") as disk:
-        command = shot.arguments(tmp_path / "out", disk / "cache", *SCRATCH)
-        assert render(*command, "--stage", "prepare").code == 0
-        ballast = disk / "ballast"
-        with ballast.open("wb", buffering=0) as stream, contextlib.suppress(OSError):
-            while True:
-                stream.write(bytes(4096))
-
-        refused = render(*command, *FIT)
-        ballast.unlink()
-        again = render(*command, *FIT)
-
-    check_refusal(refused, tmp_path / "disk", "full")
-    assert refused.phases <= {"loading"}
-    assert again.code == 0
 
 
 def test_a_cache_without_room(
