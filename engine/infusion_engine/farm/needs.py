@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from infusion_engine.clip_memory import ClipMemory, clip_memory
 from infusion_engine.farm.division import Division
 from infusion_engine.plan import Plan
 from infusion_engine.stage import RenderStage
@@ -13,6 +12,9 @@ _MIB = 2**20
 _ENGINE_BYTES = 2 * 2**30
 """Interpreter, torch and the frame at hand: 0.7 GiB in all was seen in a small render
 (benchmarks/results/memory.json), and a CUDA context takes its own."""
+_SHOT_BYTES = 130
+"""Held for each pixel around the matte in each frame, as far as half of `--memory` goes: what is
+more lies on disk, but for a GPU's (docs/decisions/clips-on-disk.md)."""
 
 
 @dataclass(frozen=True)
@@ -36,10 +38,6 @@ def needs_of(plan: Plan, division: Division, stage: RenderStage) -> Needs:
     device is named, what prepares needs it as fits do: it measures there by what fits are called,
     and another device's rounding may give another name.
 
-    Clips are among what `memory` allows, and what does not leave half of it for the network lies on
-    disk, but for a GPU's: its clips are in its own memory, and the machine holds them while they
-    are read (docs/decisions/clips-on-disk.md). What only reads or writes them holds them alone.
-
     Args:
         plan: of the job.
         division: how large what it works on is.
@@ -48,14 +46,15 @@ def needs_of(plan: Plan, division: Division, stage: RenderStage) -> Needs:
     prepares = stage is RenderStage.PREPARE
     computes = plan.job.minutes is not None if prepares else stage is not RenderStage.WRITE
     gpus = 1 if plan.job.device.startswith("cuda") and stage is not RenderStage.WRITE else 0
-    clips = ClipMemory(0, 0)
-    if division.layout is not None:
-        clips = clip_memory(division.layout.parts, division.frames_read)
-    held = clips.clip_bytes if gpus else min(clips.clip_bytes, plan.memory // 2)
+    network = _mib(plan.memory) if computes or gpus else 0
+    box = None if division.layout is None else division.layout.region.box
+    pixels = 0 if box is None else box.width * box.height * division.frames_read
+    shot = _SHOT_BYTES * pixels
+    held = shot if gpus else min(shot, plan.memory // 2)
     return Needs(
         gpus=gpus,
-        gpu_memory=_mib(max(plan.memory, clips.held())) if gpus else 0,
-        memory=_mib(_ENGINE_BYTES + (plan.memory if computes and not gpus else held)),
+        gpu_memory=network if gpus else 0,
+        memory=_mib(_ENGINE_BYTES + held) + (0 if gpus else network),
         cores=plan.job.threads,
     )
 
