@@ -16,7 +16,7 @@ from pathlib import Path
 
 from infusion_engine.cache.entry import Kind
 from infusion_engine.cache.store import Store
-from infusion_engine.devices import listed
+from infusion_engine.devices import kind_of, listed
 from infusion_engine.errors import (
     Cancelled,
     DeviceError,
@@ -52,7 +52,7 @@ def fit_at_once(plan: Plan, report: Report) -> None:
     Where fits go on from one another this cannot be done, and a warning says what would allow it.
 
     Raises:
-        UsageError: the job keeps no cache.
+        UsageError: the job keeps no cache, or names devices of several kinds.
         InfusionError: what a process failed with.
         Cancelled: a stop was asked for; the processes end too, and what is finished is kept.
     """
@@ -64,6 +64,12 @@ def fit_at_once(plan: Plan, report: Report) -> None:
             "Use --set fits_start=base or scratch to fit on all devices at once.",
         )
         return
+    if len({kind_of(name) for name in names}) > 1:
+        raise UsageError(
+            f"--device {plan.job.device}: these are devices of several kinds, which round "
+            "differently, and fits of one shot are made by one kind.",
+            remedy="Name devices of one kind, such as cuda:0,cuda:1.",
+        )
     plan = replace(plan, report=None)  # the whole render makes it, once the fits are there
     folder = _folder(plan)
     run_stage(plan, StageRequest(RenderStage.PREPARE), report)

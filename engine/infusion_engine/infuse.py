@@ -18,6 +18,7 @@ from infusion_engine.cache.entry import Kind
 from infusion_engine.cache.key import Started
 from infusion_engine.cache.store import Store
 from infusion_engine.chain import FIT_SEED, Base, Named, Stage, base_of, stages
+from infusion_engine.clip_sizes import held_bytes
 from infusion_engine.crossing import Crossing
 from infusion_engine.diffusion.denoise import Model, build, initialise, load_state
 from infusion_engine.diffusion.patches import Patches
@@ -33,7 +34,7 @@ from infusion_engine.progress import Report
 from infusion_engine.review.interval_done import IntervalDone, noted, thinned
 from infusion_engine.scenes import Scenes
 from infusion_engine.settings import Settings
-from infusion_engine.shelving import check_room, held_bytes
+from infusion_engine.shelving import check_room
 from infusion_engine.source import Source
 from infusion_engine.training.fit import FitState, fit_interval
 from infusion_engine.training.ground import Ground, lay_ground, top_of
@@ -113,7 +114,7 @@ class Infusion:
                     sum(one.hole.numel() for one in self.levels),
                     self.levels[level].hole[..., *self.places[level]].numel(),
                     layouts=self.settings.layouts if level == 0 else 1,
-                    shelf=self.shelf,
+                    on_disk=self.shelf.on_disk,
                 ),
                 report=self.report,
                 window=window_frames_of(self.settings, level),

@@ -17,6 +17,7 @@ from infusion_engine.cache.key import ClipDigest, ClipIdentity, JobIdentity
 from infusion_engine.cache.store import Store
 from infusion_engine.cache.tensor_file import Tensors
 from infusion_engine.chain import Named
+from infusion_engine.devices import first, kind_of
 from infusion_engine.errors import FrameError, StorageError
 from infusion_engine.media.box import Box
 from infusion_engine.media.encoding import Curve, Encoding
@@ -25,7 +26,7 @@ from infusion_engine.media.read_frames import frame_bits
 from infusion_engine.media.region import Region
 from infusion_engine.overrides import overridden
 from infusion_engine.plan import Plan
-from infusion_engine.settings import PRESETS, Settings, described
+from infusion_engine.settings import PRESETS, Precision, Settings, described
 
 _BLOCK_BYTES = 2**20
 """Read at a file's beginning, middle and end, to tell it from another shot's: a task reads no more,
@@ -107,6 +108,7 @@ def job_identity(plan: Plan) -> JobIdentity:
     shot, job = plan.shot, plan.job
     matte = shot.matte
     colour = None if plan.input_space is None else plan.input_space.described()
+    open_ = job.minutes is not None or plan.settings.precision is Precision.AUTO
     return JobIdentity(
         files=(*_files(shot.headers), *_files(matte.headers)),
         ends=_ends(shot.headers, matte.headers),
@@ -123,6 +125,7 @@ def job_identity(plan: Plan) -> JobIdentity:
         },
         settings=described(plan.settings),
         minutes=None if job.minutes is None else float(job.minutes),
+        device=kind_of(first(job.device)) if open_ else None,
     )
 
 
@@ -143,7 +146,7 @@ def require(plan: Plan, store: Store) -> Prepared:
         raise StorageError(
             f"The cache {store.folder} holds no prepared clip of this job.",
             remedy="Run the same command with --stage prepare first: with the same files, as they "
-            "are now, frames, matte options, --preset, --set and --minutes.",
+            "are now, frames, matte options, --preset, --set, --minutes and kind of --device.",
         )
     return found
 

@@ -67,11 +67,12 @@ def _computed(work: Work, clip: Clip, do: Callable[[Infusion], None]) -> None:
     """Have `do` compute on the kept clip, once the device is ours.
 
     Raises:
-        StorageError: the clip is gone.
+        StorageError: the clip is gone, or the cache takes nothing: told before any work.
         DeviceError: this machine names fits otherwise than the one that prepared the clip, or its
             bfloat16 is wrong.
     """
     plan = work.plan
+    work.store.prepare()
     device = choose_device(first(plan.job.device))
     shares = plan.job.threads is not None
     with turn(device, work.report, shares=shares), device_errors(device):

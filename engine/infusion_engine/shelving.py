@@ -7,19 +7,11 @@ from collections.abc import Sequence
 
 import torch
 
+from infusion_engine.clip_sizes import SAMPLED_BYTES, too_large, voxels_of
 from infusion_engine.diffusion.shelf import Shelf
 from infusion_engine.errors import StorageError
 from infusion_engine.media.box import Box
 from infusion_engine.plan import Plan
-
-_CLIP_BYTES = 16
-"""Held for each voxel of every level: its clip and its hole."""
-_SAMPLED_BYTES = 100
-"""Held for each voxel that is sampled, while it is: scene, sample and prediction."""
-_LAYOUT_BYTES = 36
-"""Held besides for each further layout: its sample before and after, and its prediction."""
-_WORKING_BYTES = 1 << 30
-"""Held of clips on disk: pages of what is being worked on, and what the C library keeps of it."""
 
 
 def shelf_for(plan: Plan, parts: Sequence[Box], device: torch.device) -> Shelf:
@@ -32,10 +24,8 @@ def shelf_for(plan: Plan, parts: Sequence[Box], device: torch.device) -> Shelf:
         parts: what each level keeps of its grid, coarsest first.
         device: that computes.
     """
-    frames = len(plan.shot.frames_read)
-    voxels = [part.width * part.height * frames for part in parts]
-    held = held_bytes(sum(voxels), voxels[-1], layouts=1, shelf=Shelf())
-    if device.type != "cpu" or held <= plan.memory / 2:
+    voxels = voxels_of(parts, len(plan.shot.frames_read))
+    if device.type != "cpu" or not too_large(voxels, plan.memory):
         return Shelf()
     return Shelf(plan.scratch)
 
@@ -53,7 +43,7 @@ def check_room(shelf: Shelf, sampled: int) -> None:
     if shelf.folder is None:
         return
     shelf.folder.mkdir(parents=True, exist_ok=True)  # as its first large clip does
-    needed, free = _SAMPLED_BYTES * sampled, shutil.disk_usage(shelf.folder).free
+    needed, free = SAMPLED_BYTES * sampled, shutil.disk_usage(shelf.folder).free
     if free < needed:
         raise StorageError(
             f"To sample this shot takes about {needed / 2**30:.0f} GiB on the disk, and "
@@ -61,17 +51,3 @@ def check_room(shelf: Shelf, sampled: int) -> None:
             remedy="Name a local folder with more room with --scratch, give so much --memory that "
             "clips stay in it, or divide the shot with --frames.",
         )
-
-
-def held_bytes(clips: int, sampled: int, *, layouts: int, shelf: Shelf) -> int:
-    """What is held while a level is sampled, whatever its pieces, in bytes.
-
-    Args:
-        clips: voxels of all levels.
-        sampled: voxels of the level that are sampled.
-        layouts: samples that go down side by side.
-        shelf: where all of them lie.
-    """
-    if shelf.on_disk:
-        return _WORKING_BYTES
-    return _CLIP_BYTES * clips + (_SAMPLED_BYTES + _LAYOUT_BYTES * (layouts - 1)) * sampled

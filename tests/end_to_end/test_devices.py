@@ -70,6 +70,18 @@ def test_several_devices_need_a_cache(
     assert list((tmp_path / "out").iterdir()) == []
 
 
+def test_devices_of_several_kinds_are_refused(
+    exr_shot: Callable[..., ShotFiles], render: Render, tmp_path: Path
+) -> None:
+    """They would name fits differently: a usage error, before any work."""
+    shot = exr_shot(tmp_path)
+    more = ("--set", "fits_start=scratch", "--device", "cpu,cuda:0")
+    outcome = render(*shot.arguments(tmp_path / "out", tmp_path / "cache", *more))
+    assert (outcome.code, outcome.events[-1]["code"]) == (2, "usage")
+    assert "several kinds" in outcome.message
+    assert not outcome.phases & {"looking", "reading"}
+
+
 def test_a_chain_stays_on_the_first_device(
     exr_shot: Callable[..., ShotFiles], render: Render, tmp_path: Path
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -51,6 +52,30 @@ def test_a_cache_without_room(
     check_refusal(refused, tmp_path / "disk", "full")
     assert left == []
     assert again.code == 0
+
+
+@pytest.mark.parametrize("stage", [FIT, ("--stage", "base")], ids=["fit", "base"])
+def test_a_cache_that_filled_up_is_found_before_the_work(
+    stage: tuple[str, ...], exr_shot: Callable[..., ShotFiles], render: Render, tmp_path: Path
+) -> None:
+    """Without a single block left no step is fitted; with room again the same task is done."""
+    shot = exr_shot(tmp_path)
+    with mounted(tmp_path / "disk", "size=16m") as disk:
+        base = ("--set", "fits_start=base") if "base" in stage else SCRATCH
+        command = shot.arguments(tmp_path / "out", disk / "cache", *base)
+        assert render(*command, "--stage", "prepare").code == 0
+        ballast = disk / "ballast"
+        with ballast.open("wb", buffering=0) as file:
+            while shutil.disk_usage(disk).free:
+                file.write(b"\0" * 4096)
+        refused = render(*command, *stage)
+        ballast.unlink()
+        again = render(*command, *stage)
+
+    check_refusal(refused, tmp_path / "disk", "full")
+    assert not refused.phases & {"inpainting", "base"}
+    assert again.code == 0, again.message
+    assert again.phases & {"inpainting", "base"}
 
 
 @pytest.mark.parametrize("stage", [("--stage", "write"), FIT], ids=["write", "fit"])

@@ -109,7 +109,7 @@ def test_a_step_in_full(shot: Shot) -> None:
         "dependencies": [{"dependsOn": "Prepare"}, {"dependsOn": "Base"}],
         "hostRequirements": {
             "amounts": [
-                {"name": "amount.worker.memory", "min": 2050},
+                {"name": "amount.worker.memory", "min": 2049},
                 {"name": "amount.worker.vcpu", "min": 1},
                 {"name": "amount.worker.gpu", "min": 1},
                 {"name": "amount.worker.gpu.memory", "min": 4096},

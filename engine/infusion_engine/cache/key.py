@@ -208,6 +208,9 @@ class JobIdentity:
     """Every setting as it was asked for, before a device decided what was left open."""
     minutes: float | None
     """How long the render may take, if that was said."""
+    device: str | None
+    """Kind of device that the job names (`auto`, `cpu`, `cuda`), where settings or minutes leave
+    something for it to decide; None where nothing is left."""
 
     @property
     def key(self) -> str:

@@ -164,6 +164,7 @@ def _described(farm: FarmJob, rates: Rates, found: Estimate, shots: int) -> dict
                 "gpus": step.needs.gpus,
                 "gpu_memory_mib": step.needs.gpu_memory,
                 "memory_mib": step.needs.memory,
+                "scratch_mib": step.needs.scratch,
             }
             for step in found.steps
         ],
@@ -190,11 +191,13 @@ def _show(console: Console, farm: FarmJob, rates: Rates, found: Estimate, shots:
             _minutes(max(step.timed.seconds)),
             _minutes(sum(step.timed.seconds)),
             str(step.needs.gpus or "-"),
-            _gib(step.needs.memory * 2**20),
+            _gib(step.needs.memory),
+            _gib(step.needs.gpu_memory),
+            _gib(step.needs.scratch),
         )
         for step in found.steps
     ]
-    heads = ("Step", "Tasks", "Longest, min", "All, min", "GPU", "Memory, GiB")
+    heads = ("Step", "Tasks", "Longest, min", "All, min", "GPU", "Memory, GiB", "GPU's", "Scratch")
     console.print(_table(heads, rows))
     console.print(
         f"Fits and samples: {_minutes(found.device_seconds)} minutes of the device a shot"
@@ -221,5 +224,5 @@ def _minutes(seconds: float) -> str:
     return f"{seconds / 60:.1f}"
 
 
-def _gib(size: int) -> str:
-    return f"{size / 2**30:.1f}"
+def _gib(mib: int) -> str:
+    return f"{mib / 1024:.1f}" if mib else "-"

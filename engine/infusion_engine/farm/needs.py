@@ -4,6 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from infusion_engine.clip_sizes import (
+    CLIP_BYTES,
+    WORKING_BYTES,
+    held_bytes,
+    too_large,
+    voxels_of,
+)
 from infusion_engine.farm.division import Division
 from infusion_engine.plan import Plan
 from infusion_engine.stage import RenderStage
@@ -12,9 +19,11 @@ _MIB = 2**20
 _ENGINE_BYTES = 2 * 2**30
 """Interpreter, torch and the frame at hand: 0.7 GiB in all was seen in a small render
 (benchmarks/results/memory.json), and a CUDA context takes its own."""
-_SHOT_BYTES = 130
-"""Held for each pixel around the matte in each frame, as far as half of `--memory` goes: what is
-more lies on disk, but for a GPU's (docs/decisions/clips-on-disk.md)."""
+_LEAST_TILE_BYTES = 2**29
+"""For the smallest pieces that a GPU's clip is cut into, where `--memory` leaves less: 24 frames of
+116x116 with `standard`, which take 300 MB."""
+_WRITTEN_BYTES = 24
+"""Held for each voxel of a take while frames are written: its sample, and the clip it fills."""
 
 
 @dataclass(frozen=True)
@@ -27,12 +36,14 @@ class Needs:
     """MiB of its memory; 0 where none is needed."""
     memory: int
     """MiB of the machine's own memory."""
+    scratch: int
+    """MiB on its disk, in the folder for clips that are too large for the memory; 0 for none."""
     cores: int | None
     """CPU cores, where the job says how many threads it computes with."""
 
 
 def needs_of(plan: Plan, division: Division, stage: RenderStage) -> Needs:
-    """What a task needs, by the job's own `device`, `memory` and `threads`.
+    """What a task needs, by the job's own `device`, `memory` and `threads`, and where clips lie.
 
     A job whose device is `auto` asks for no GPU: its tasks use one where there is one. Where the
     device is named, what prepares needs it as fits do: it measures there by what fits are called,
@@ -43,18 +54,27 @@ def needs_of(plan: Plan, division: Division, stage: RenderStage) -> Needs:
         division: how large what it works on is.
         stage: what of a render it does.
     """
-    prepares = stage is RenderStage.PREPARE
-    computes = plan.job.minutes is not None if prepares else stage is not RenderStage.WRITE
-    gpus = 1 if plan.job.device.startswith("cuda") and stage is not RenderStage.WRITE else 0
-    network = _mib(plan.memory) if computes or gpus else 0
-    box = None if division.layout is None else division.layout.region.box
-    pixels = 0 if box is None else box.width * box.height * division.frames_read
-    shot = _SHOT_BYTES * pixels
-    held = shot if gpus else min(shot, plan.memory // 2)
+    prepares, writes = stage is RenderStage.PREPARE, stage is RenderStage.WRITE
+    computes = plan.job.minutes is not None if prepares else not writes
+    on_gpu = plan.job.device.startswith("cuda") and not writes
+    voxels: tuple[int, ...] = (0,)
+    if division.layout is not None:
+        voxels = voxels_of(division.layout.parts, division.frames_read)
+    held = held_bytes(sum(voxels), voxels[-1], layouts=1, on_disk=False)
+    if on_gpu:  # clips are in its memory for good, and in the machine's on their way there
+        most = max(plan.memory, held + _LEAST_TILE_BYTES)
+        passing = CLIP_BYTES * sum(voxels)
+        return Needs(1, _mib(most), _mib(_ENGINE_BYTES + passing), 0, plan.job.threads)
+    on_disk = too_large(voxels, plan.memory)
+    if writes:
+        held = CLIP_BYTES * sum(voxels) + _WRITTEN_BYTES * voxels[-1] * division.takes
+    resting = WORKING_BYTES if on_disk else held
+    own = plan.memory if computes else resting  # what is held is part of the former
     return Needs(
-        gpus=gpus,
-        gpu_memory=network if gpus else 0,
-        memory=_mib(_ENGINE_BYTES + held) + (0 if gpus else network),
+        gpus=0,
+        gpu_memory=0,
+        memory=_mib(_ENGINE_BYTES + own),
+        scratch=_mib(held) if on_disk else 0,
         cores=plan.job.threads,
     )
 
