@@ -93,13 +93,13 @@ def wire(group: nuke.Group, result: Result) -> None:
         for name, value in (
             ("first", result.first), ("last", result.last),
             ("origfirst", result.first), ("origlast", result.last),
-            ("before", "black"), ("after", "black"), ("on_error", "black"),
+            ("before", "black"), ("after", "black"), ("on_error", "error"),
             ("raw", True), ("disable", False),
         ):  # fmt: skip
             read[name].setValue(value)
         below = child(group, "plate")
         for number, layer in enumerate(result.layers or (result.layer,), start=1):
-            below = _copy(below, read, number, layer, is_own_layer=bool(result.layers))
+            below = _copy(below, read, number, layer, result)
         fill = child(group, "fill_in_rgb")
         fill.setInput(0, below)
         shown = result.layers[0] if result.layers else result.layer
@@ -145,10 +145,9 @@ def _write_node(name: str, source: nuke.Node) -> None:
     prepare_write(write, ".exr")
 
 
-def _copy(
-    below: nuke.Node, read: nuke.Node, number: int, layer: str, *, is_own_layer: bool
-) -> nuke.Node:
+def _copy(below: nuke.Node, read: nuke.Node, number: int, layer: str, result: Result) -> nuke.Node:
     """One layer of the result, copied over what lies below; returns the last node."""
+    is_own_layer = bool(result.layers)
     nuke.Layer(layer, [f"{layer}.{component}" for component in COMPONENTS])
     copy = nuke.nodes.Copy(name=f"copy{number}", inputs=[below, read])
     for index, component in enumerate(COMPONENTS if is_own_layer else COMPONENTS[:3]):
@@ -157,12 +156,13 @@ def _copy(
         copy[f"to{index}"].setValue(f"{layer}.{component}")
     if is_own_layer:
         return copy
-    # Without a layer the whole picture is the fill, so its alpha is 1 everywhere.
+    # Without a layer the whole picture is the fill, so its alpha is 1 wherever there is one: at
+    # other frames the Read is black, and the plate has to be seen.
     copy["from3"].setValue("none")
     copy["to3"].setValue("none")
     opaque = nuke.nodes.Expression(name=f"copy{number}_alpha", inputs=[copy])
     opaque["channel0"].setValue(f"{layer}.alpha")
-    opaque["expr0"].setValue("1")
+    opaque["expr0"].setValue(f"frame >= {result.first} && frame <= {result.last}")
     return opaque
 
 
