@@ -18,6 +18,7 @@ from infusion_node.host import Host
 from infusion_node.job_folder import JobFolder, RunFolder, Where, write_text
 from infusion_node.launch import Running, start
 from infusion_node.request import Request, request_of, written
+from infusion_node.results import remove_old_results, with_replaced
 from infusion_node.status import State, Status, after, spoken
 from infusion_node.wire.events import Event, Failed, Progress
 
@@ -117,6 +118,8 @@ class InfusionNode:
                 self._look_for_an_end(was_gone)
             if self._status.state is State.FAILED and self._run is not None:
                 self._status = replace(self._status, details=self._run.last_log_lines())
+            if self._status.state in (State.FAILED, State.CANCELLED) and self._run is not None:
+                self._status = with_replaced(self._status, self._run)
             return self._status
 
     def follow(self, on_change: OnChange) -> threading.Thread:
@@ -189,6 +192,7 @@ class InfusionNode:
     ) -> None:
         """Start the engine on the job; where there is a run for the farm, what sends it there."""
         run = farm_run or folder.new_run()
+        remove_old_results(folder)
         where = Where.HERE if farm_run is None else Where.FARM
         job = request.job(_place(folder, farm_run), run)
         if where is Where.FARM and job.cache is None:
@@ -321,9 +325,9 @@ class InfusionNode:
 
 
 def _place(folder: JobFolder, farm_run: Optional[RunFolder]) -> JobFolder:
-    """Where a run's frames are written and its result goes.
+    """Where the frames of a run's inputs are written.
 
-    A farm's tasks read and write long after, so that no later run may touch what is theirs.
+    A farm's tasks read them long after, so that no later run may touch what is theirs.
     """
     return folder if farm_run is None else JobFolder(farm_run.path)
 

@@ -70,8 +70,8 @@ class Status:
     """The layers that those frames hold, one for each take; empty when they are merged."""
     further_results: Tuple[str, ...] = ()
     """Those of further takes, where each take has files of its own."""
-    frames_written: int = 0
-    """Frames of the result that stand under their final names."""
+    written: Tuple[FrameRange, ...] = ()
+    """The frames of the result that stand under their final names."""
     engine_pid: Optional[int] = None
     """Process id of the engine, as it says itself."""
     details: Tuple[str, ...] = ()
@@ -112,7 +112,7 @@ def after(status: Status, event: Event) -> Status:
     if isinstance(event, Preview):
         return replace(status, preview=event.path)
     if isinstance(event, Frame):
-        return replace(status, frames_written=status.frames_written + 1)
+        return replace(status, written=_with_frame(status.written, event.frame))
     if isinstance(event, Warned):
         text = f"{event.message} {event.remedy}".rstrip()
         return replace(status, warnings=(*status.warnings, text))
@@ -161,6 +161,15 @@ def _frames(text: object) -> Optional[FrameRange]:
         return FrameRange.parse(str(text))
     except SetupError:
         return None
+
+
+def _with_frame(ranges: Tuple[FrameRange, ...], frame: int) -> Tuple[FrameRange, ...]:
+    """The ranges with one more frame, which as a rule is the one after the last."""
+    if any(one.first <= frame <= one.last for one in ranges):
+        return ranges  # of another take
+    if ranges and ranges[-1].last == frame - 1:
+        return (*ranges[:-1], FrameRange(ranges[-1].first, frame))
+    return (*ranges, FrameRange(frame, frame))
 
 
 def _progressed(status: Status, event: Progress) -> Status:

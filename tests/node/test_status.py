@@ -113,7 +113,7 @@ def test_warnings_and_previews_and_frames_are_kept() -> None:
         Frame(1001, "x"), Frame(1002, "y"),
     )  # fmt: skip
     assert status.warnings == ("Slow disk. Use another.", "Odd.")
-    assert (status.preview, status.frames_written) == ("b.png", 2)
+    assert (status.preview, status.written) == ("b.png", (FrameRange(1001, 1002),))
 
 
 def test_the_end_is_told_in_its_own_words() -> None:

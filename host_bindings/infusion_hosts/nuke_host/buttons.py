@@ -7,6 +7,7 @@ from pathlib import Path
 
 import nuke
 
+from infusion_hosts.nuke_host.group import wired_files
 from infusion_hosts.nuke_host.sessions import Session, session_of
 from infusion_hosts.nuke_host.updates import Bar
 from infusion_node.errors import NodeError
@@ -87,8 +88,9 @@ def reveal_files(group: nuke.Group) -> None:
         return
     found = session.node.status.result
     run = session.last_run()
-    own = [] if run is None or session.last_where() is Where.HERE else [run.path / "result"]
-    folders = ([Path(found).parent] if found else []) + own + [workspace / "result", workspace]
+    own = [] if run is None else [run.result]
+    wired = [path.parent for path in (wired_files(group),) if path is not None]
+    folders = ([Path(found).parent] if found else []) + own + wired + [workspace]
     for folder in folders:
         if folder.is_dir():
             webbrowser.open(folder.as_uri())

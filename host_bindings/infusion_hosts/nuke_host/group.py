@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Iterator, Tuple, cast
+from pathlib import Path
+from typing import Iterator, Optional, Tuple, cast
 
 import nuke
 
@@ -118,6 +119,12 @@ def unwire(group: nuke.Group) -> None:
         fill["disable"].clearAnimated()
         fill["disable"].setValue(True)
         child(group, "result")["disable"].setValue(True)
+
+
+def wired_files(group: nuke.Group) -> Optional[Path]:
+    """The pattern of the result that the node shows; None while it shows none."""
+    read = child(group, "result")
+    return None if read["disable"].value() else Path(str(read["file"].value()))
 
 
 def show_view(group: nuke.Group, view: str) -> None:

@@ -52,7 +52,7 @@ def test_a_graded_plate_gets_its_layer(
     follower = _follower(node)
     stage.pump(lambda: follower.is_over)
     assert _text(node).startswith("Done: 5 frames in ")
-    result = tmp_path / "infusion/comp_v001-InfusionInpaint1/result"
+    result = tmp_path / "infusion/comp_v001-InfusionInpaint1/runs/0001/result"
     assert {file.name for file in result.iterdir()} >= {"plate.1001.exr", "plate.1005.exr"}
     for frame in (FIRST, LAST):
         plate, output = picture(as_fake(grade), frame), picture(as_fake(node), frame)
@@ -217,10 +217,18 @@ def test_report_and_files(
     page = workspace / "runs/0001/report/index.html"
     page.parent.mkdir()
     page.touch()
-    (workspace / "result").mkdir()
+    result = workspace / "runs/0001/result"
+    result.mkdir()
     buttons.open_report(node)
     buttons.reveal_files(node)
-    assert opened == [page.as_uri(), (workspace / "result").as_uri()]
+    assert opened == [page.as_uri(), result.as_uri()]
+    stand_in("wait")
+    buttons.inpaint(node)
+    buttons.cancel(node)
+    follower = _follower(node)
+    stage.pump(lambda: follower.is_over)
+    buttons.reveal_files(node)  # what it shows is that of the run before
+    assert opened[2:] == [result.as_uri()]
 
 
 def _with_farm(engine: Path) -> None:
@@ -268,7 +276,6 @@ def test_send_to_farm(
     assert all(line.startswith("Writing the plate") for _, line in stage.bars)  # a farm takes hours
 
     (own / "result").mkdir()
-    (own.parents[1] / "result").mkdir()
     sessions.session_of(node).node = InfusionNode(sessions.session_of(node).host)
     buttons.reveal_files(node)  # as after the script was opened again
     assert opened == [(own / "result").as_uri()]
