@@ -9,7 +9,8 @@ from typing import Any, Dict, List, Optional, Tuple
 import nuke
 
 from infusion_hosts.nuke_host import panel, reads
-from infusion_hosts.nuke_host.group import child, prepare_write, unrecorded
+from infusion_hosts.nuke_host.group import child, prepare_write
+from infusion_hosts.nuke_host.panel import unrecorded
 from infusion_node.errors import SetupError
 from infusion_node.host import Clip, Footage
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Iterator, Optional, Tuple, cast
+from typing import Optional, Tuple, cast
 
 import nuke
 
 from infusion_hosts.nuke_host import panel
+from infusion_hosts.nuke_host.panel import unrecorded
 from infusion_node.host import Clip
 
 NAME = "InfusionInpaint1"
@@ -134,16 +134,6 @@ def show_view(group: nuke.Group, view: str) -> None:
         if view:
             node["view"].setValue(view)
         node["disable"].setValue(not view)
-
-
-@contextmanager
-def unrecorded() -> Iterator[None]:
-    """Keep what the node does to itself out of the artist's undo history."""
-    nuke.Undo.disable()
-    try:
-        yield
-    finally:
-        nuke.Undo.enable()
 
 
 def _write_node(name: str, source: nuke.Node) -> None:

@@ -11,7 +11,8 @@ import nuke
 
 from infusion_hosts.nuke_host import panel
 from infusion_hosts.nuke_host.binding import NukeHost, ours
-from infusion_hosts.nuke_host.group import NAME, Result, build, show_view, unrecorded, unwire, wire
+from infusion_hosts.nuke_host.group import NAME, Result, build, show_view, unwire, wire
+from infusion_hosts.nuke_host.panel import unrecorded
 from infusion_hosts.nuke_host.updates import Follower
 from infusion_node.engine import farm_beside, find_engine
 from infusion_node.errors import NodeError

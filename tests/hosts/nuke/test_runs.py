@@ -105,6 +105,32 @@ def test_cancel(node: nuke.Group, stage: Stage, stand_in: Callable[[str], Path],
     assert as_fake(node.node("result") or node)["disable"].value() is True
 
 
+def test_what_the_node_tells_is_nothing_to_undo_or_save(
+    node: nuke.Group, stage: Stage, stand_in: Callable[[str], Path]
+) -> None:
+    """Progress leaves the undo history and the saved script alone; a result is worth saving."""
+    stand_in("wait")
+    stage.undo.clear()
+    buttons.inpaint(node)
+    stage.is_modified = False
+    stage.pump(lambda: "Inpainting" in _text(node))
+    assert not stage.root.modified()
+    run = sessions.session_of(node).node.run
+    assert run is not None
+    (run.path / "finish").touch()
+    follower = _follower(node)
+    stage.pump(lambda: follower.is_over)
+    assert _text(node).startswith("Done")
+    assert stage.root.modified()
+    assert stage.undo == []
+    buttons.clear(node)
+    assert stage.undo == []
+    hidden = (panel.STATUS, panel.SETTLED, panel.IDENTITY, panel.WORKSPACE)
+    for name in hidden:  # a flag as well: whoever else sets them means nothing to undo either
+        node[name].setValue(str(node[name].value()))
+    assert stage.undo == []
+
+
 def test_a_run_needs_no_progress_window(
     node: nuke.Group,
     stage: Stage,

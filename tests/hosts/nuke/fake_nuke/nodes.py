@@ -179,6 +179,7 @@ class Node:
     def _take(self, knob: k.Knob) -> None:
         """Own the knob."""
         knob.evaluated = self._evaluated
+        knob.changed = lambda: self.stage.note_change(knob)
         self._knobs[knob.name()] = knob
         if isinstance(knob, k.PyScript_Knob):
             knob.press = lambda: self.stage.press(self, str(knob.value()))
@@ -250,3 +251,9 @@ class Group(Node):
 
 class Root(Group):
     """The script itself."""
+
+    def modified(self) -> bool:
+        return self.stage.is_modified
+
+    def setModified(self, modified: bool) -> None:  # noqa: N802
+        self.stage.is_modified = modified
