@@ -111,7 +111,9 @@ class InfusionNode:
                 return self._status
             was_gone = self._running is not None and self._running.is_gone
             for event in self._reader.new_events():
-                self._status = after(self._status, self._heard(event))
+                # One of another release may hold what is none of ours; the next one tells more.
+                with suppress(TypeError, ValueError, AttributeError):
+                    self._status = after(self._status, self._heard(event))
             if self._cancelled_at is not None and self._status.state is State.RUNNING:
                 self._status = replace(self._status, line=self._stopping)
             if self._status.state is State.RUNNING:

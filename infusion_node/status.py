@@ -190,14 +190,22 @@ def _progress_line(event: Progress, words: str, eta: Optional[float]) -> str:
     if event.phase != "inpainting":
         return f"{words}, {event.done} of {event.total}."
     parts = [words]
-    if event.figures.get("takes", 1) > 1:
-        parts.append(f"take {event.figures['take']:.0f} of {event.figures['takes']:.0f}")
-    if "interval" in event.figures and "intervals" in event.figures:
-        interval = event.figures["interval"] + 1
-        parts.append(f"interval {interval:.0f} of {event.figures['intervals']:.0f}")
+    take, takes = _figure(event, "take"), _figure(event, "takes")
+    if take is not None and takes is not None and takes > 1:
+        parts.append(f"take {take:.0f} of {takes:.0f}")
+    interval, intervals = _figure(event, "interval"), _figure(event, "intervals")
+    if interval is not None and intervals is not None:
+        parts.append(f"interval {interval + 1:.0f} of {intervals:.0f}")
     if eta is not None:
         parts.append(f"about {spoken(eta)} left")
     return ", ".join(parts) + "."
+
+
+def _figure(event: Progress, name: str) -> Optional[float]:
+    """A figure of that name; None where there is none, or it was no finite number (`null`)."""
+    figures: object = event.figures
+    found = figures.get(name) if isinstance(figures, dict) else None
+    return found if isinstance(found, (int, float)) and not isinstance(found, bool) else None
 
 
 def _failed(status: Status, event: Failed) -> Status:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 import pytest
 
 from infusion_node.frame_range import FrameRange
@@ -32,6 +34,11 @@ def told(*events: Event) -> Status:
     return status
 
 
+def from_json(figures: Any) -> dict[str, float]:
+    """Figures as a line may hold them, whatever their type says: JSON has `null` for NaN."""
+    return cast("dict[str, float]", figures)
+
+
 @pytest.mark.parametrize(
     ("event", "line"),
     [
@@ -48,6 +55,16 @@ def told(*events: Event) -> Status:
             Progress("inpainting", 1, 2, None, {"take": 2.0, "takes": 4.0}),
             "Inpainting, take 2 of 4.",
         ),
+        (
+            Progress("inpainting", 1, 2, None, from_json({"take": None, "takes": 4.0})),
+            "Inpainting.",
+        ),
+        (Progress("inpainting", 1, 2, None, from_json({"takes": 4.0})), "Inpainting."),
+        (
+            Progress("inpainting", 1, 2, None, from_json({"interval": 1.0, "intervals": None})),
+            "Inpainting.",
+        ),
+        (Progress("inpainting", 1, 2, None, from_json(None)), "Inpainting."),
         (Progress("writing", 5, 48, 1.0), "Writing, 5 of 48."),
         (Progress("polishing", 1, 4), "Polishing, 1 of 4."),
     ],

@@ -109,8 +109,8 @@ def clear(group: nuke.Group) -> None:
 
 def _begin_or_say(session: Session, status: Status) -> None:
     """Follow a run that has begun; say at once why one has not."""
-    session.show(status)
     if status.state is State.RUNNING:
-        session.follow()
-    elif status.state is State.FAILED:
+        session.follow()  # first: a run has to be looked after, whatever the panel says to it
+    session.show(status)
+    if status.state is State.FAILED:
         nuke.message(f"{status.line} {status.remedy}".rstrip())

@@ -75,7 +75,7 @@ class Session:
     def follow(self) -> None:
         """Keep the panel up to date until the run has ended; returns at once."""
         self.unfollow()
-        self.follower = Follower(self.node, self.show, self.group.name())
+        self.follower = Follower(self.node, self.show, lambda: self.is_alive, self.group.name())
         self.follower.start()
 
     def unfollow(self) -> None:

@@ -15,7 +15,7 @@ import pytest
 from infusion_hosts.nuke_host import buttons, panel, sessions
 from infusion_hosts.nuke_host.group import child
 from infusion_node.node import InfusionNode
-from infusion_node.status import State
+from infusion_node.status import State, Status
 from infusion_node.wire.job import RenderJob
 from tests.hosts.nuke.conftest import FIRST, LAST, as_fake
 from tests.hosts.nuke.fake_nuke import knobs
@@ -198,6 +198,41 @@ def test_no_knob_is_set_while_nuke_renders(
         knobs.RENDERING.clear()
     stage.pump(lambda: follower.is_over)
     assert _text(node).startswith("Done")
+
+
+@pytest.mark.parametrize("breaks", ["always", "at first"])
+def test_a_panel_that_takes_no_status_does_not_end_the_run(
+    node: nuke.Group,
+    stage: Stage,
+    stand_in: Callable[[str], Path],
+    monkeypatch: pytest.MonkeyPatch,
+    breaks: str,
+) -> None:
+    """What Nuke refuses to show is said once; the run is followed to its end all the same."""
+    shown: list[str] = []
+    show = panel.show
+
+    def refuse(group: nuke.Group, status: Status) -> None:
+        shown.append(status.line)
+        if breaks == "always" or status.state.is_working:
+            raise ValueError("a knob of the wrong kind")
+        show(group, status)
+
+    stand_in("wait")
+    session = sessions.session_of(node)
+    monkeypatch.setattr(panel, "show", refuse)
+    with pytest.raises(ValueError, match="wrong kind"):
+        buttons.inpaint(node)  # its own show; the run has begun and is followed
+    stage.pump(lambda: len(shown) > 2)
+    assert session.node.status.state.is_working
+    assert session.node.run is not None
+    (session.node.run.path / "finish").touch()
+    follower = _follower(node)
+    stage.pump(lambda: follower.is_over)
+    assert session.node.status.state is State.DONE
+    assert [line for line in stage.printed if "a knob of the wrong kind" in line] == stage.printed
+    assert len(stage.printed) == 1
+    assert _text(node).startswith("Done" if breaks == "at first" else "Ready")
 
 
 def test_inpaint_waits_for_nuke(node: nuke.Group, stage: Stage) -> None:
