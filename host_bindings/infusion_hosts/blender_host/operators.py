@@ -58,10 +58,16 @@ class InpaintOperator(bpy.types.Operator):
             return {"RUNNING_MODAL"}
         if event.type != "TIMER":
             return {"PASS_THROUGH"}
-        status = self._session.step()
-        if status.state.is_working:
-            show_progress(context, status)
-            return {"PASS_THROUGH"}
+        try:
+            status = self._session.step()
+            if status.state.is_working:
+                show_progress(context, status)
+                return {"PASS_THROUGH"}
+        except Exception as error:  # noqa: BLE001 - Blender would leave header and timer as they are
+            self._leave(context)
+            sessions.watch()
+            self.report({"ERROR"}, sessions.trouble(error))
+            return {"CANCELLED"}
         self._leave(context)
         return self._reported(status)
 

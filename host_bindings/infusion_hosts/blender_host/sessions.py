@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any, Dict, Iterator, Optional
 
 import bpy
@@ -27,6 +28,7 @@ class Session:
         self.has_operator = False
         """True while a modal operator steps it; else the timer does."""
         self._writing: Optional[Iterator[Status]] = None
+        self._complaint = ""
 
     def begin(self) -> None:
         """Start a run with what the panel holds.
@@ -65,6 +67,12 @@ class Session:
         if status.state is State.DONE:
             self.take_in(anew=False)
         return status
+
+    def complain(self, error: Exception) -> None:
+        """Say in the terminal what went wrong, once and not with every tick."""
+        if repr(error) != self._complaint:
+            self._complaint = repr(error)
+            sys.stderr.write(f"{trouble(error)}\n")
 
     def take_in(self, *, anew: bool = True) -> None:
         """Wire the result of the run that is done into the group.
@@ -128,9 +136,17 @@ def step_all() -> Optional[float]:
     working = [s for s in SESSIONS.values() if s.node.status.state.is_working]
     for session in working:
         if not session.has_operator:
-            session.step()
+            try:
+                session.step()
+            except Exception as error:  # noqa: BLE001 - the others have to be looked after
+                session.complain(error)
             redraw()
     return POLL_SECONDS if working else None
+
+
+def trouble(error: Exception) -> str:
+    """What to say of an error that nobody has foreseen."""
+    return f"Infusion Inpaint: Blender said {type(error).__name__}: {error}."
 
 
 def redraw() -> None:

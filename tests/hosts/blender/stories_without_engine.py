@@ -11,6 +11,7 @@ import bpy
 
 from tests.hosts.blender.layout import drawn
 from tests.hosts.blender.stage import (
+    Artist,
     disable,
     enable,
     inpaint,
@@ -175,6 +176,56 @@ def asked_doctor(args: dict[str, Any]) -> Any:
     except RuntimeError as error:
         return [said, str(error)]
     return [said, ""]
+
+
+class _Broken:
+    """A step that Blender refuses, in the place of a session's own."""
+
+    def __init__(self, session: Any) -> None:
+        self.session, self.own, self.times = session, session.step, 0
+        session.step = self
+
+    def __call__(self) -> Any:
+        self.times += 1
+        raise RuntimeError("Blender has moved")
+
+
+def a_step_that_raises(args: dict[str, Any]) -> Any:
+    """A tick of the operator fails; then one of two sessions that the timer steps does."""
+    node = staged(args)
+    artist = Artist(node)
+    artist.tick_until(lambda: '"event": "started"' in artist.events)
+    broken = _Broken(artist.session)
+    answer = artist.event("TIMER")
+    sessions = ours("sessions")
+    found = {
+        "answer": answer,
+        "said": artist.said,
+        "timers": len(artist.manager.timers),
+        "has_operator": artist.session.has_operator,
+        "is_watched": bpy.app.timers.is_registered(sessions.step_all),
+    }
+    good = sessions.Session(0)
+    good.node._status = artist.session.node.status
+    good.step = _Counted(good)
+    sessions.SESSIONS[0] = good
+    found["again"] = [sessions.step_all(), sessions.step_all()]
+    found["steps"] = [broken.times, good.step.times]
+    artist.session.step = broken.own
+    artist.session.node.cancel()
+    artist.session.node.poll()
+    return found
+
+
+class _Counted:
+    """A session's step that only counts."""
+
+    def __init__(self, session: Any) -> None:
+        self.session, self.times = session, 0
+
+    def __call__(self) -> Any:
+        self.times += 1
+        return self.session.node.status
 
 
 def rendered_in_3d(args: dict[str, Any]) -> Any:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tests.hosts.blender.shot import FRAMES, Shot, read_exr
+from tests.node.stand_ins import UNTIL_CANCELLED, make_engine
 
 Play = Callable[..., Any]
 
@@ -52,6 +53,17 @@ def test_a_killed_and_a_cancelled_run_go_on(play: Play, shot: Shot) -> None:
         assert "infusion.R" in read_exr(Path(done["result"] % frame))
     events = shot.blend.parent / "infusion/shot-Infusion_Inpaint/runs/0003/events.ndjson"
     assert '"outcome": "hit"' in events.read_text()
+
+
+def test_a_step_that_raises_holds_up_nothing(play: Play, shot: Shot) -> None:
+    """The operator lets go of timer and header and says why; the timer steps all other runs."""
+    engine = make_engine(shot.folder, UNTIL_CANCELLED)
+    told = play("a_step_that_raises", **shot.arguments(engine=str(engine)))
+    assert told["answer"] == "CANCELLED"
+    assert told["said"] == ["Infusion Inpaint: Blender said RuntimeError: Blender has moved."]
+    assert (told["timers"], told["has_operator"], told["is_watched"]) == (0, False, True)
+    assert told["again"] == [0.5, 0.5]
+    assert told["steps"] == [3, 2]
 
 
 def test_esc_while_frames_are_written_starts_no_engine(play: Play, shot: Shot) -> None:
