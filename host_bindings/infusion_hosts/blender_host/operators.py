@@ -16,6 +16,9 @@ from infusion_node.status import State, Status, spoken
 TICK_SECONDS = 0.1
 """How often the modal operator writes a frame or reads what the engine said."""
 
+RENDERING = "Blender is rendering. Press the button again when it is done."
+"""What a button says while no tree may be rendered or changed."""
+
 
 def node_name() -> Any:
     """The property by which a button or a script says which node it means."""
@@ -95,6 +98,9 @@ class InpaintOperator(bpy.types.Operator):
         if node is None:
             self.report({"ERROR"}, "There is no such Infusion Inpaint node.")
             return None
+        if sessions.is_rendering():
+            self.report({"ERROR"}, RENDERING)
+            return None
         session = session_of(own_group(node))
         try:
             session.begin()
@@ -136,6 +142,9 @@ class NewTakeOperator(bpy.types.Operator):
         node = meant_node(context, self.node)
         if node is None:
             self.report({"ERROR"}, "There is no such Infusion Inpaint node.")
+            return {"CANCELLED"}
+        if sessions.is_rendering():
+            self.report({"ERROR"}, RENDERING)
             return {"CANCELLED"}
         own_group(node).infusion.knobs.seed += 1
         how = "EXEC_DEFAULT" if bpy.app.background else "INVOKE_DEFAULT"

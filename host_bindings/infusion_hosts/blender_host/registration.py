@@ -8,7 +8,6 @@ import bpy
 
 from infusion_hosts.blender_host import preview, sessions
 from infusion_hosts.blender_host.adding import AddNodeOperator, draw_in_menu
-from infusion_hosts.blender_host.group import rebuild
 from infusion_hosts.blender_host.opening import (
     DoctorOperator,
     OpenReportOperator,
@@ -19,7 +18,7 @@ from infusion_hosts.blender_host.properties import knob_class, node_class
 from infusion_hosts.blender_host.sidebar import panel_classes
 
 KNOBS = knob_class()
-NODE = node_class(KNOBS, lambda kept, _context: rebuild(kept.id_data))
+NODE = node_class(KNOBS, sessions.show_take)
 
 CLASSES: Tuple[Any, ...] = (
     KNOBS,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Any, Dict, Iterator, Optional
+from typing import Any, Callable, Dict, Iterator, List, Optional
 
 import bpy
 
@@ -28,6 +28,7 @@ class Session:
         self.has_operator = False
         """True while a modal operator steps it; else the timer does."""
         self._writing: Optional[Iterator[Status]] = None
+        self._waiting: List[Callable[[], None]] = []
         self._complaint = ""
 
     def begin(self) -> None:
@@ -42,9 +43,14 @@ class Session:
         self._writing = self.node.inpaint(shown(group))
 
     def step(self) -> Status:
-        """Write one more frame, or read what the engine said; takes in a result that is done."""
+        """Write one more frame, or read what the engine said; takes in a result that is done.
+
+        While Blender renders nothing is rendered or rebuilt: its render reads the same trees.
+        """
         before = self.node.status
         if self._writing is not None:
+            if is_rendering():
+                return before
             status = next(self._writing, None)
             if status is None or not status.state.is_working:
                 self._writing = None
@@ -52,8 +58,26 @@ class Session:
             self.node.poll()
         status = self.node.status
         if status.state is State.DONE and before.state is not State.DONE:
-            self.take_in()
+            self.once_not_rendering(self.take_in)
+        self.do_what_waits()
         return status
+
+    def once_not_rendering(self, change: Callable[[], None]) -> None:
+        """Make a change to the group now, or when Blender's render is over."""
+        self._waiting.append(change)
+        self.do_what_waits()
+        if self._waiting:
+            watch()
+
+    def do_what_waits(self) -> None:
+        """Make the changes that waited for the end of a render, unless it goes on."""
+        while self._waiting and not is_rendering():
+            self._waiting.pop(0)()
+
+    @property
+    def is_busy(self) -> bool:
+        """True while it has to be stepped."""
+        return self.node.status.state.is_working or bool(self._waiting)
 
     def attach(self) -> Status:
         """Find the last run again; one that is done is wired in unless it is already.
@@ -65,7 +89,7 @@ class Session:
             return self.node.status
         status = self.node.attach()
         if status.state is State.DONE:
-            self.take_in(anew=False)
+            self.once_not_rendering(lambda: self.take_in(anew=False))
         return status
 
     def complain(self, error: Exception) -> None:
@@ -133,7 +157,7 @@ def watch() -> None:
 
 def step_all() -> Optional[float]:
     """Step every run that no operator steps; returns when to be called again, None for never."""
-    working = [s for s in SESSIONS.values() if s.node.status.state.is_working]
+    working = [session for session in SESSIONS.values() if session.is_busy]
     for session in working:
         if not session.has_operator:
             try:
@@ -147,6 +171,24 @@ def step_all() -> Optional[float]:
 def trouble(error: Exception) -> str:
     """What to say of an error that nobody has foreseen."""
     return f"Infusion Inpaint: Blender said {type(error).__name__}: {error}."
+
+
+def is_rendering() -> bool:
+    """True while Blender renders in the background of its window."""
+    return bool(bpy.app.is_job_running("RENDER"))
+
+
+def show_take(kept: Any, _context: Any) -> None:
+    """Show the take that the artist has chosen."""
+    group = kept.id_data
+    group_id = group.session_uid
+
+    def rebuild() -> None:
+        found = found_group(group_id)
+        if found is not None:
+            groups.rebuild(found)
+
+    session_of(group).once_not_rendering(rebuild)
 
 
 def redraw() -> None:

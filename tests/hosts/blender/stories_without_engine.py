@@ -228,6 +228,42 @@ class _Counted:
         return self.session.node.status
 
 
+def while_blender_renders(args: dict[str, Any]) -> Any:
+    """A render goes on: a press, a frame to be written, a result and another take wait for it."""
+    node = staged(args)
+    sessions, group = ours("sessions"), node.node_tree
+    found: dict[str, Any] = {"really": sessions.is_rendering()}
+    sessions.is_rendering = lambda: True
+    found["press"] = inpaint(node)
+    try:
+        bpy.ops.infusion.new_take(node=node.name)
+    except RuntimeError as error:
+        found["take"] = str(error)
+    found["seed"] = group.infusion.knobs.seed
+    session = sessions.session_of(group)
+    session._writing = iter(["a frame"])
+    session.step()
+    found["frames left"] = list(session._writing)
+    session._writing = None
+    status = sessions.Status
+    session.node._status = status(
+        sessions.State.DONE, result=args["layers"], layers=("infusion", "infusion2"),
+        frames=type("Frames", (), {"first": 1001, "last": 1004}),
+    )  # fmt: skip
+    session.once_not_rendering(session.take_in)
+    group.infusion.shown_take = 2
+    found["meanwhile"] = [len(group.nodes), sessions.step_all(), len(group.nodes)]
+    sessions.is_rendering = lambda: False
+    found["after"] = [sessions.step_all(), sessions.step_all()]
+    found["layer"] = group.links[-1].from_node.bl_idname
+    found["shown"] = [
+        link.from_socket.name
+        for link in group.links
+        if link.from_node.bl_idname == "CompositorNodeImage"
+    ]
+    return found
+
+
 def rendered_in_3d(args: dict[str, Any]) -> Any:
     """A 3-D render is written as a plate, and rendered by the scene itself to compare."""
     node = staged(args)
