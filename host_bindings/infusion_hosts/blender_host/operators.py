@@ -31,6 +31,7 @@ class InpaintOperator(bpy.types.Operator):
 
     bl_idname = "infusion.inpaint"
     bl_label = "Inpaint"
+    bl_options = {"UNDO"}  # noqa: RUF012 - Blender reads it as it stands
     __annotations__ = {"node": node_name()}
 
     @classmethod
@@ -130,6 +131,7 @@ class NewTakeOperator(bpy.types.Operator):
 
     bl_idname = "infusion.new_take"
     bl_label = "New take"
+    bl_options = {"UNDO"}  # noqa: RUF012 - Blender reads it as it stands
     __annotations__ = {"node": node_name()}
 
     @classmethod

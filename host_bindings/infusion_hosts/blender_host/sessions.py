@@ -161,7 +161,10 @@ def step_all() -> Optional[float]:
     for session in working:
         if not session.has_operator:
             try:
+                before = kept_by(session)
                 session.step()
+                if kept_by(session) != before:
+                    push_undo()
             except Exception as error:  # noqa: BLE001 - the others have to be looked after
                 session.complain(error)
             redraw()
@@ -171,6 +174,20 @@ def step_all() -> Optional[float]:
 def trouble(error: Exception) -> str:
     """What to say of an error that nobody has foreseen."""
     return f"Infusion Inpaint: Blender said {type(error).__name__}: {error}."
+
+
+def kept_by(session: Session) -> Optional[groups.Result]:
+    """The result that a session's group holds; None when it has none, or is gone."""
+    group = found_group(session.group_id)
+    return None if group is None else groups.kept_result(group)
+
+
+def push_undo() -> None:
+    """Make what the timer has changed a step of its own: else undoing it would undo more.
+
+    What an operator changes Blender makes a step by itself.
+    """
+    bpy.ops.ed.undo_push(message="Infusion Inpaint")
 
 
 def is_rendering() -> bool:

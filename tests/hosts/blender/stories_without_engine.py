@@ -254,7 +254,11 @@ def while_blender_renders(args: dict[str, Any]) -> Any:
     group.infusion.shown_take = 2
     found["meanwhile"] = [len(group.nodes), sessions.step_all(), len(group.nodes)]
     sessions.is_rendering = lambda: False
+    pushed: list[str] = []
+    push = sessions.push_undo
+    sessions.push_undo = lambda: pushed.append(str(push()))
     found["after"] = [sessions.step_all(), sessions.step_all()]
+    found["undo steps"] = len(pushed)
     found["layer"] = group.links[-1].from_node.bl_idname
     found["shown"] = [
         link.from_socket.name

@@ -126,6 +126,7 @@ def test_nothing_is_rendered_or_rebuilt_while_blender_renders(play: Play, shot: 
     assert (told["seed"], told["frames left"]) == (0, ["a frame"])
     assert told["meanwhile"] == [2, 0.5, 2]
     assert told["after"] == [0.5, None]
+    assert told["undo steps"] == 1  # of what the timer has taken in
     assert told["shown"] == ["infusion2"]
     assert told["layer"] == "CompositorNodeSwitch"
 
