@@ -19,7 +19,7 @@ from infusion_node.job_folder import JobFolder, RunFolder, Where, write_text
 from infusion_node.launch import Running, start
 from infusion_node.request import Request, request_of, written
 from infusion_node.results import remove_old_results, with_replaced
-from infusion_node.status import State, Status, after, spoken
+from infusion_node.status import State, Status, after, ended_silently, spoken
 from infusion_node.wire.events import Event, Failed, Progress
 
 GRACE_SECONDS = 10.0
@@ -249,10 +249,7 @@ class InfusionNode:
             if was_gone or reader.silent_seconds > LOST_SECONDS:
                 self._look_after_the_farm(running, was_gone)
         elif was_gone:
-            self._end(
-                State.FAILED, f"The engine ended{_how(running.exit_code)} without a last word.",
-                "Press Inpaint to go on from what was finished; the log says more.",
-            )  # fmt: skip
+            self._end(*ended_silently(running.exit_code))
         elif reader.silent_seconds > LOST_SECONDS and not running.was_here:
             # A shared disk may hold its words back: silence does not prove that it is lost, and
             # whoever looks in from elsewhere must not end it.
@@ -277,11 +274,11 @@ class InfusionNode:
         elif found is not None:
             self._set(line=f"Waiting for the farm's frames, {found[0]} of {found[1]}.")
         elif was_gone:
+            state, line, _ = ended_silently(running.exit_code)
+            look = "The farm may have the job: look there, and into the log."
             self._end(
-                State.FAILED, f"The engine ended{_how(running.exit_code)} without a last word.",
-                "The farm may have the job: look there, and into the log."
-                if self._is_handed_over else "Send it again; the log says more.",
-            )  # fmt: skip
+                state, line, look if self._is_handed_over else "Send it again; the log says more."
+            )
         elif self._reader is not None:
             self._say_silent(self._reader, running)
 
@@ -332,10 +329,3 @@ def _place(folder: JobFolder, farm_run: Optional[RunFolder]) -> JobFolder:
     A farm's tasks read them long after, so that no later run may touch what is theirs.
     """
     return folder if farm_run is None else JobFolder(farm_run.path)
-
-
-def _how(exit_code: Optional[int]) -> str:
-    """How a process ended, as part of a sentence."""
-    if exit_code is None:
-        return ""
-    return f" with code {exit_code}" if exit_code >= 0 else f" by signal {-exit_code}"

@@ -96,6 +96,10 @@ Inpainting is all but a few seconds of any run, so the shares of the rest only k
 """
 
 
+_CANCELLED_CODE = 130
+_CANCELLED = ("Cancelled; everything finished is kept.", "Press Inpaint to go on from there.")
+
+
 def after(status: Status, event: Event) -> Status:
     """The status once the engine has said `event`; what no panel shows changes nothing."""
     if isinstance(event, Started):
@@ -124,6 +128,37 @@ def after(status: Status, event: Event) -> Status:
     if isinstance(event, Failed):
         return _failed(status, event)
     return status
+
+
+_CODES: Mapping[int, Tuple[str, str]] = {
+    2: ("it refused the job, or a fit diverged", "Look at the knobs; the log says more."),
+    3: ("a frame or the matte cannot be used", "Look at the inputs; the log says more."),
+    4: (
+        "the device was lost, or had no memory left",
+        "Lower Memory, or name another Device; then press Inpaint to go on.",
+    ),
+    5: (
+        "a disk is full, or cannot be read or written",
+        "Make room where the node's folder, the result and the cache are; then press Inpaint.",
+    ),
+}
+"""What the engine's exit codes say, and what to do, where no event of it arrived."""
+
+
+def ended_silently(exit_code: Optional[int]) -> Tuple[State, str, str]:
+    """State, line and remedy where the engine ended without a last word in its events.
+
+    `exit_code` is negative for a signal, and None where nobody here can know it.
+    """
+    if exit_code == _CANCELLED_CODE:
+        return State.CANCELLED, *_CANCELLED
+    how, remedy = "", "Press Inpaint to go on from what was finished; the log says more."
+    if exit_code is not None and exit_code in _CODES:
+        words, remedy = _CODES[exit_code]
+        how = f" with code {exit_code} ({words})"
+    elif exit_code is not None:
+        how = f" with code {exit_code}" if exit_code >= 0 else f" by signal {-exit_code}"
+    return State.FAILED, f"The engine ended{how} without a last word.", remedy
 
 
 def spoken(seconds: float) -> str:
@@ -213,8 +248,7 @@ def _failed(status: Status, event: Failed) -> Status:
     if event.code == "cancelled":
         return replace(
             status, state=State.CANCELLED, eta_seconds=None,
-            line="Cancelled; everything finished is kept.",
-            remedy="Press Inpaint to go on from there.",
+            line=_CANCELLED[0], remedy=_CANCELLED[1],
         )  # fmt: skip
     if event.code == "left":
         return replace(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -37,6 +38,20 @@ def test_what_nobody_knows_is_a_sign_of_life_all_the_same(tmp_path: Path) -> Non
     path.write_text('{"event": "danced", "time": 1}\n{torn\n')
     assert reader.new_events() == []
     assert reader.silent_seconds < before
+
+
+def test_a_file_that_is_only_touched_is_a_sign_of_life(tmp_path: Path) -> None:
+    """An engine on a full disk can say no more than that."""
+    path = tmp_path / "events.ndjson"
+    path.write_text("")
+    reader = EventsReader(path)
+    reader.new_events()
+    reader._last_heard -= 100
+    reader.new_events()
+    assert reader.silent_seconds >= 100
+    os.utime(path, (1, 1))
+    reader.new_events()
+    assert reader.silent_seconds < 100
 
 
 def test_an_event_that_cannot_be_understood_does_not_end_the_following(
