@@ -18,7 +18,7 @@ from infusion_node.host import Host
 from infusion_node.job_folder import JobFolder, RunFolder, Where, write_text
 from infusion_node.launch import Running, start
 from infusion_node.request import Request, request_of, written
-from infusion_node.results import remove_old_results, with_replaced
+from infusion_node.results import refuse_second, remove_old_results, with_replaced
 from infusion_node.status import State, Status, after, ended_silently, spoken
 from infusion_node.wire.events import Event, Failed, Progress
 
@@ -174,7 +174,9 @@ class InfusionNode:
         engine = ask(*find_engine(named, self._environment), self._environment)
         folder = JobFolder(self._host.workspace())
         farm_run: Optional[RunFolder] = None
-        if where is Where.FARM:
+        if where is Where.HERE:
+            refuse_second(folder)
+        else:
             check_farm(engine.path, request.fields, self._environment)
             farm_run = folder.new_run()
         try:

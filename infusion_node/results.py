@@ -1,4 +1,4 @@
-"""Results: which frames of earlier runs are kept, and what a run that was cut short replaced."""
+"""Results: which earlier run goes on, whose frames are kept, and what a run cut short replaced."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Sequence
 
+from infusion_node.errors import BusyError
 from infusion_node.follow import EventsReader
 from infusion_node.job_folder import JobFolder, RunFolder, Where
 from infusion_node.launch import Running
 from infusion_node.status import Status
-from infusion_node.wire.events import Failed, Finished
+from infusion_node.wire.events import Event, Failed, Finished
 
 KEPT = 2
 """How many finished results stay when a further run begins: the one that is shown, and the one
@@ -32,13 +34,40 @@ def remove_old_results(folder: JobFolder) -> None:
             continue
         said = EventsReader(run.events).new_events()
         is_finished = any(isinstance(event, Finished) for event in said)
-        has_ended = is_finished or any(isinstance(event, Failed) for event in said)
-        if not said or not (has_ended or Running(record, None).is_gone):
+        if not said or not (_has_ended(said) or Running(record, None).is_gone):
             continue  # nobody can tell, or it goes on
         kept += is_finished
         if is_finished and kept <= KEPT:
             continue
         shutil.rmtree(run.result, ignore_errors=True)
+
+
+def refuse_second(folder: JobFolder) -> None:
+    """See to it that no engine of this machine is at work in the folder: two would mix frames.
+
+    Another window or a terminal may have started it. A farm's runs have folders of their own, and
+    of another machine's nobody here can tell whether it is still there.
+
+    Raises:
+        BusyError: there is one; names its run.
+    """
+    for run in folder.runs():
+        record = run.read_record()
+        if record is None or record.where is not Where.HERE:
+            continue
+        running = Running(record, None)
+        if not running.was_here or running.is_gone:
+            continue
+        if not _has_ended(EventsReader(run.events).new_events()):
+            raise BusyError(
+                f"An engine works on this node already: process {record.pid}, '{run.path}'.",
+                remedy="Wait, or cancel it there; opening the script again finds it.",
+            )
+
+
+def _has_ended(said: Sequence[Event]) -> bool:
+    """True once the engine has had its last word."""
+    return any(isinstance(event, (Finished, Failed)) for event in said)
 
 
 def with_replaced(status: Status, run: RunFolder) -> Status:

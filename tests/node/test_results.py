@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -76,16 +77,39 @@ def test_the_last_two_finished_results_are_kept(
     assert (host.folder / "runs/0001/job.json").is_file()
 
 
-def test_frames_of_a_run_that_goes_on_are_not_removed(
+def test_no_second_engine_works_in_one_folder(
     host: CountingHost, node_of: NodeOf, tmp_path: Path
 ) -> None:
-    """Another host may have begun it in the same folder."""
+    """Another window or a terminal may be at work: its frames and inputs are left alone."""
     first, second = node_of(host), node_of(CountingHost(host.folder))
     pressed(first, {"engine": str(make_engine(tmp_path, CUT_SHORT))})
-    until(first, lambda status: len(status.written) == 2)
-    pressed(second, {"engine": str(make_engine(tmp_path / "other", WHOLE))})
-    until(second, ended)
-    assert _results(host) == {"0001": ["0001"] * 2, "0002": ["0002"] * 3}
+    pid = until(first, lambda status: len(status.written) == 2).engine_pid
+    shown = {"engine": str(make_engine(tmp_path / "other", WHOLE))}
+    status = pressed(second, shown)
+    run = host.folder / "runs/0001"
+    assert (status.state, status.line) == (
+        State.FAILED, f"An engine works on this node already: process {pid}, '{run}'.",
+    )  # fmt: skip
+    assert _results(host) == {"0001": ["0001"] * 2}
+    first.cancel()
+    until(first, ended)
+    pressed(second, shown)
+    assert until(second, ended).state is State.DONE
+
+
+def test_frames_of_another_machines_run_are_not_removed(
+    host: CountingHost, node_of: NodeOf, tmp_path: Path
+) -> None:
+    """Nobody here can tell whether it goes on; nor does it keep anybody from working."""
+    node = node_of(host)
+    pressed(node, {"engine": str(make_engine(tmp_path, KILLED))})
+    until(node, ended)
+    assert node.run is not None
+    record = json.loads(node.run.record.read_text())
+    node.run.record.write_text(json.dumps({**record, "machine": "another"}))
+    pressed(node, {"engine": str(make_engine(tmp_path, WHOLE))})
+    until(node, ended)
+    assert _results(host) == {"0001": ["0001"], "0002": ["0002"] * 3}
 
 
 @pytest.mark.parametrize("ends_by", ["cancel", "kill"])
