@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Dict, Mapping, Optional, Tuple
+from typing import Any, Dict, Mapping, Optional, Tuple
 
 from infusion_node.errors import EngineError
+from infusion_node.windows import CREATE_NO_WINDOW
 from infusion_node.wire import handshake
 from infusion_node.wire.handshake import Handshake
 from infusion_node.wire.job import SCHEMA_VERSION
@@ -85,6 +87,7 @@ def ask(path: Path, found_by: str, environment: Mapping[str, str]) -> Engine:
             [os.fspath(path), "--version", "--events", "json"],
             stdin=subprocess.DEVNULL, capture_output=True, check=False,
             env=engine_environment(environment), timeout=ANSWER_SECONDS,
+            **without_window(sys.platform),
         )  # fmt: skip
     except OSError as error:
         raise EngineError(
@@ -140,10 +143,21 @@ def engine_environment(environment: Mapping[str, str]) -> Dict[str, str]:
     return {name: value for name, value in environment.items() if name not in _HOSTS_OWN}
 
 
+def without_window(system: str) -> Dict[str, Any]:
+    """How `subprocess` starts a command that is waited for; `system` is `sys.platform`.
+
+    On Windows a host without a console would have a window flash up for each.
+    """
+    return {"creationflags": CREATE_NO_WINDOW} if system == "win32" else {}
+
+
 def _command_at(named: Path) -> Optional[Path]:
     """The command that `named` is or holds; None when it does neither."""
+    # Whoever names the command on Windows leaves its suffix out, as in a terminal.
+    paths = [named, named.parent / f"{named.name}.exe"]
     beside = (f"bin/{COMMAND}", f"Scripts/{COMMAND}.exe", COMMAND, f"{COMMAND}.exe")
-    for path in (named, *(named / name for name in beside)):
+    paths += [named / name for name in beside]
+    for path in paths:
         if path.is_file():
             return path.absolute()
     return None

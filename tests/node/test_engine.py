@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from infusion_node.engine import ask, engine_environment, find_engine
+from infusion_node.engine import ask, engine_environment, find_engine, without_window
 from infusion_node.errors import EngineError
 from tests.node.stand_ins import FINISH, make_engine
 
@@ -36,6 +36,19 @@ def test_windows_keeps_commands_elsewhere(tmp_path: Path) -> None:
     command.parent.mkdir()
     command.touch()
     assert find_engine(str(tmp_path), {})[0] == command
+
+
+def test_windows_leaves_the_suffix_out(tmp_path: Path) -> None:
+    """A command may be named as in a terminal, without its .exe."""
+    command = tmp_path / "infusion-render.exe"
+    command.touch()
+    assert find_engine(str(tmp_path / "infusion-render"), {})[0] == command
+
+
+def test_windows_asks_without_a_window() -> None:
+    """CREATE_NO_WINDOW, by its number; nothing of the kind elsewhere."""
+    assert without_window("win32") == {"creationflags": 0x08000000}
+    assert without_window("linux") == without_window("darwin") == {}
 
 
 def test_a_named_engine_that_is_not_there_is_no_reason_to_take_another(tmp_path: Path) -> None:
