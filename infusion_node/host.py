@@ -66,6 +66,7 @@ class Host(Protocol):
 
         Raises:
             SetupError: the host could not; says what it said.
+            StoppedError: the artist stopped it in the host's own window.
             OSError: the disk refused.
         """
 

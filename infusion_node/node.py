@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any, Callable, Iterator, Mapping, Optional, Tuple
 
 from infusion_node.engine import Engine, ask, find_engine
-from infusion_node.errors import BusyError, NodeError
+from infusion_node.errors import BusyError, NodeError, StoppedError
 from infusion_node.farm import check_farm, frames_there
 from infusion_node.follow import LOST_SECONDS, EventsReader
 from infusion_node.host import Host
@@ -154,6 +154,8 @@ class InfusionNode:
         """What `inpaint` goes through."""
         try:
             yield from self._serialise_and_start(shown, where)
+        except StoppedError as error:
+            self._end(State.CANCELLED, error.message, error.remedy)
         except NodeError as error:
             self._end(State.FAILED, error.message, error.remedy)
         except Exception as error:  # noqa: BLE001 - a host may raise anything of its own

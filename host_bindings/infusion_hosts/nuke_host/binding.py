@@ -11,7 +11,7 @@ import nuke
 from infusion_hosts.nuke_host import panel, reads
 from infusion_hosts.nuke_host.group import child, prepare_write
 from infusion_hosts.nuke_host.panel import unrecorded
-from infusion_node.errors import SetupError
+from infusion_node.errors import SetupError, StoppedError
 from infusion_node.host import Clip, Footage
 
 _INPUTS = {Clip.PLATE: 0, Clip.MATTE: 1}
@@ -62,6 +62,7 @@ class NukeHost:
 
         Raises:
             SetupError: proxy mode is on, or Nuke could not; says what it said.
+            StoppedError: somebody pressed Cancel in Nuke's own render window.
         """
         self._refuse_to_write(clip)
         write = child(self._group, f"{clip.value}_write")
@@ -71,7 +72,13 @@ class NukeHost:
             write["disable"].setValue(False)
             try:
                 nuke.execute(write, frame, frame, 1)
-            except RuntimeError as error:
+            except (RuntimeError, nuke.CancelledError) as error:
+                # Nuke has an exception for it, and has also said it by RuntimeError's text.
+                if isinstance(error, nuke.CancelledError) or str(error).startswith("Cancelled"):
+                    raise StoppedError(
+                        f"Cancelled at frame {frame} of the {clip.value}.",
+                        remedy="Press Inpaint to go on from there.",
+                    ) from None
                 raise SetupError(
                     f"Nuke could not render frame {frame} of the {clip.value}: {error}.",
                     remedy="Look at that frame in a Viewer; then press Inpaint again.",

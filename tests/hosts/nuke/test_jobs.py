@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from infusion_hosts.nuke_host import buttons, sessions
+from infusion_node.status import State
 from tests.hosts.nuke.conftest import FIRST, Shot, as_fake, read_node
 from tests.hosts.nuke.drawing import held
 from tests.hosts.nuke.fake_nuke.pictures import picture
@@ -280,3 +281,20 @@ def test_cancel_while_frames_are_written(node: nuke.Group, stage: Stage) -> None
     assert _session(node).node.run is None
     assert len(stage.rendered) < 5
     assert node["infusion_status"].value() == "Cancelled before the engine was started."
+
+
+@pytest.mark.parametrize("error", ["CancelledError", "RuntimeError"])
+def test_cancel_in_nukes_own_render_window(node: nuke.Group, stage: Stage, error: str) -> None:
+    """What Nuke raises then is no failure: the run ends as cancelled, and nobody is alarmed."""
+    import nuke
+
+    node.setInput(0, nuke.nodes.Grade(multiply=2.0, inputs=[node.input(0)]))
+    stage.cancelled_at = 1003
+    stage.cancels_by = {"RuntimeError": RuntimeError, "CancelledError": nuke.CancelledError}[error]
+    session = _session(node)
+    assert session.node.run is None
+    assert session.node.status.state is State.CANCELLED
+    assert stage.messages == []
+    assert node["infusion_status"].value() == (
+        "Cancelled at frame 1003 of the plate.\nPress Inpaint to go on from there."
+    )

@@ -55,6 +55,10 @@ class NodeConstructor:
         return node
 
 
+class CancelledError(Exception):
+    """Somebody pressed Cancel."""
+
+
 class Nodes:
     """Every class that the binding makes nodes of."""
 
@@ -221,6 +225,8 @@ def execute(  # noqa: PLR0917 - as in Nuke
         for frame in range(start, end + 1, incr):
             if frame == STAGE.breaks_at:
                 raise RuntimeError(f"{node.fullName()}: Out of buffers")
+            if frame == STAGE.cancelled_at:
+                raise STAGE.cancels_by("Cancelled")
             pictures.write(node, frame)
             STAGE.rendered.append((node.fullName(), frame))
     finally:

@@ -46,6 +46,8 @@ class Stage:
         self.is_modified = False
         self.rendered: list[tuple[str, int]] = []
         self.breaks_at: int | None = None
+        self.cancelled_at: int | None = None
+        self.cancels_by: type[Exception] = RuntimeError
         self.frame = 1
         self._main: queue.Queue[tuple[Callable[..., object], tuple[Any, ...]]] = queue.Queue()
         self._begin()
