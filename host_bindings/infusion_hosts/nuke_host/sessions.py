@@ -162,6 +162,7 @@ def _adopt(group: nuke.Group) -> Session:
             group[panel.SETTLED].setValue("")
             identity = uuid.uuid4().hex
             group[panel.IDENTITY].setValue(identity)
+            panel.show(group, Status())  # what it came with is the other node's
         _show_farm(group)
     _SESSIONS[identity] = Session(group)
     return _SESSIONS[identity]
@@ -181,7 +182,10 @@ def _show_farm(group: nuke.Group) -> None:
 def _attach(session: Session) -> None:
     """Find a run that went on, or ended, while the script was closed."""
     run = session.last_run()
-    if run is None or run.path.name == str(session.group[panel.SETTLED].value()):
+    if run is None:
+        panel.show(session.group, Status())  # its runs are elsewhere, and nobody follows them
+        return
+    if run.path.name == str(session.group[panel.SETTLED].value()):
         return
     if session.node.attach().state is not State.IDLE:
         session.follow()  # shows it once the script has been read to its end
