@@ -58,7 +58,7 @@ class NukeHost:
         return None
 
     def write_frame(self, clip: Clip, frame: int, path: Path) -> None:
-        """Render one frame of an input with the Write inside of the Group, at full size.
+        """Render the needed channels of one frame with the Write inside of the Group, at full size.
 
         Raises:
             SetupError: proxy mode is on, or Nuke could not; says what it said.
@@ -67,7 +67,7 @@ class NukeHost:
         self._refuse_to_write(clip)
         write = child(self._group, f"{clip.value}_write")
         with unrecorded():
-            prepare_write(write, path.suffix)
+            prepare_write(write, path.suffix, self._channels(clip))
             write["file"].setValue(path.as_posix())
             write["disable"].setValue(False)
             try:
@@ -147,6 +147,22 @@ class NukeHost:
     def _source(self, clip: Clip) -> Optional[nuke.Node]:
         """What is connected to that input."""
         return reads.source_of(self._group, _INPUTS[clip])
+
+    def _channels(self, clip: Clip) -> str:
+        """The channels of an input that the engine needs: CG streams have hundreds of others.
+
+        The Copies take nothing but the layer from the result, so whatever else the plate has comes
+        from the plate. Where the matte may be in a layer that is not RGBA, all are written.
+        """
+        named = str(self._group["matte_channel"].value() or "")
+        holds_matte = clip is Clip.MATTE or self._source(Clip.MATTE) is None
+        if not holds_matte:
+            return "rgb"
+        if named:
+            return "rgba" if named in ("R", "G", "B", "A") else "all"
+        source = self._source(clip)
+        has_alpha = source is not None and "rgba.alpha" in source.channels()
+        return "rgba" if has_alpha else "all"
 
     def _gives_all(self, clip: Clip, first: int, last: int) -> bool:
         """False for a matte whose Read is shorter than the plate: outside it gives what no file is.

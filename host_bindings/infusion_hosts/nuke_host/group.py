@@ -74,10 +74,10 @@ def child(group: nuke.Group, name: str) -> nuke.Node:
     return found
 
 
-def prepare_write(write: nuke.Node, suffix: str) -> None:
-    """Have the Write write the stream's own values, all channels, in the suffix's format."""
+def prepare_write(write: nuke.Node, suffix: str, channels: str = "all") -> None:
+    """Have the Write write the stream's own values of these channels, in the suffix's format."""
     write["file_type"].setValue(suffix.lstrip("."))
-    write["channels"].setValue("all")
+    write["channels"].setValue(channels)
     write["raw"].setValue(True)
     for name, wanted in (_DPX if suffix == ".dpx" else _EXR).items():
         knob = write.knob(name)

@@ -158,6 +158,11 @@ class Node:
     def lastFrame(self) -> int:  # noqa: N802
         return self._ends()[1]
 
+    def channels(self) -> list[str]:
+        from tests.hosts.nuke.fake_nuke import pictures
+
+        return list(pictures.picture(self, self.stage.frame))
+
     def showControlPanel(self) -> None:  # noqa: N802
         self.stage.panels.append(self.name())
 

@@ -14,6 +14,8 @@ from tests.hosts.nuke.fake_nuke.nodes import Group, Node
 Picture = dict[str, "np.ndarray[Any, np.dtype[np.float32]]"]
 """(H, W) by Nuke's name of the channel."""
 
+_RGB = ("rgba.red", "rgba.green", "rgba.blue")
+_WRITTEN = {"rgb": _RGB, "rgba": (*_RGB, "rgba.alpha")}
 _FILE_NAMES = {"R": "red", "G": "green", "B": "blue", "A": "alpha"}
 
 
@@ -57,7 +59,7 @@ def write(node: Node, frame: int) -> None:
     channels = {
         _in_file(name): pixels.astype(np.float16)
         for name, pixels in picture(node.input(0), frame).items()
-        if node["channels"].value() == "all" or name.startswith("rgba.")
+        if name in _WRITTEN.get(str(node["channels"].value()), (name,))
     }
     header = {"type": OpenEXR.scanlineimage, "compression": OpenEXR.ZIPS_COMPRESSION}
     with OpenEXR.File(header, channels) as file:
@@ -172,4 +174,5 @@ def _in_file(channel: str) -> str:
     """`rgba.red` as Nuke writes it into an EXR."""
     layer, _, name = channel.rpartition(".")
     short = {long: letter for letter, long in _FILE_NAMES.items()}
-    return short[name] if layer == "rgba" else f"{layer}.{name}"
+    name = short.get(name, name)
+    return name if layer == "rgba" else f"{layer}.{name}"
