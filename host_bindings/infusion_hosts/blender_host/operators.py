@@ -127,7 +127,7 @@ class InpaintOperator(bpy.types.Operator):
 
 
 class NewTakeOperator(bpy.types.Operator):
-    """Inpaint again with the next seed: another fill from the same fits, so it costs little."""
+    """Inpaint again with new seeds: another fill from the same fits, so it costs little."""
 
     bl_idname = "infusion.new_take"
     bl_label = "New take"
@@ -140,7 +140,7 @@ class NewTakeOperator(bpy.types.Operator):
         return bool(our_nodes(context))
 
     def execute(self, context: Any) -> Set[str]:
-        """Count the seed up and inpaint."""
+        """Move the seed past the takes that there are, and inpaint."""
         node = meant_node(context, self.node)
         if node is None:
             self.report({"ERROR"}, "There is no such Infusion Inpaint node.")
@@ -148,7 +148,8 @@ class NewTakeOperator(bpy.types.Operator):
         if sessions.is_rendering():
             self.report({"ERROR"}, RENDERING)
             return {"CANCELLED"}
-        own_group(node).infusion.knobs.seed += 1
+        knobs = own_group(node).infusion.knobs
+        knobs.seed += max(1, knobs.takes)
         how = "EXEC_DEFAULT" if bpy.app.background else "INVOKE_DEFAULT"
         try:
             answer = bpy.ops.infusion.inpaint(how, node=node.name)

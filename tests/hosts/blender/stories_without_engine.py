@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -266,6 +267,19 @@ def while_blender_renders(args: dict[str, Any]) -> Any:
         if link.from_node.bl_idname == "CompositorNodeImage"
     ]
     return found
+
+
+def takes_follow_each_other(args: dict[str, Any]) -> Any:
+    """New take with one take, then with three."""
+    node = staged(args)
+    knobs = node.node_tree.infusion.knobs
+    seeds = []
+    for takes in (1, 3, 3):
+        knobs.takes = takes
+        with suppress(RuntimeError):  # there is no engine
+            bpy.ops.infusion.new_take(node=node.name)
+        seeds.append(knobs.seed)
+    return seeds
 
 
 def rendered_in_3d(args: dict[str, Any]) -> Any:

@@ -78,6 +78,12 @@ def test_the_sidebar_has_every_knob_and_says_what_went_wrong(play: Play, shot: S
     assert "Name the infusion-render command" in failed
 
 
+def test_a_new_take_is_none_of_those_that_there_are(play: Play, shot: Shot) -> None:
+    """Of three takes from seed 4 on the next one that is new has seed 7."""
+    told = play("takes_follow_each_other", **shot.arguments(engine="/nowhere", seed=3))
+    assert told == [4, 7, 10]
+
+
 def test_disabling_the_extension_leaves_nothing_of_it(play: Play, shot: Shot) -> None:
     """No module, path, class or handler stays; the node does, and works once it is enabled."""
     told = play("disabled_and_enabled", **shot.arguments())
