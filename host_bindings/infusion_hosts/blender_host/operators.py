@@ -10,6 +10,7 @@ import bpy
 from infusion_hosts.blender_host import sessions
 from infusion_hosts.blender_host.active import meant_node, our_nodes, own_group
 from infusion_hosts.blender_host.sessions import Session, session_of
+from infusion_hosts.blender_host.tree import TREE
 from infusion_node.errors import NodeError
 from infusion_node.status import State, Status, spoken
 
@@ -56,8 +57,9 @@ class InpaintOperator(bpy.types.Operator):
         return self.execute(context) if bpy.app.background else self._started(context)
 
     def modal(self, context: Any, event: Any) -> Set[str]:
-        """Step with the timer, stop with Esc, leave all else to Blender."""
-        if event.type == "ESC" and event.value == "PRESS":
+        """Step with the timer, stop with Esc over a compositor, leave all else to Blender."""
+        is_escape = event.type == "ESC" and event.value == "PRESS"
+        if is_escape and is_over_compositor(context, event):
             self._session.node.cancel()
             return {"RUNNING_MODAL"}
         if event.type != "TIMER":
@@ -181,6 +183,20 @@ class CancelOperator(bpy.types.Operator):
         return {"FINISHED"}
 
 
+def is_over_compositor(context: Any, event: Any) -> bool:
+    """True when the mouse is over a compositor, its sidebar and header included.
+
+    Elsewhere Esc ends something else: a transform, playback, a menu.
+    """
+    return any(
+        area.type == "NODE_EDITOR"
+        and area.ui_type == TREE
+        and area.x <= event.mouse_x < area.x + area.width
+        and area.y <= event.mouse_y < area.y + area.height
+        for area in context.window.screen.areas
+    )
+
+
 def show_progress(context: Any, status: Any) -> None:
     """Show a status in the compositors' headers, the status bar and the cursor; None: no more."""
     text = None if status is None else header_text(status)
@@ -199,7 +215,8 @@ def header_text(status: Status) -> str:
     """A status as one line for a header."""
     share = "" if status.fraction is None else f"{100 * status.fraction:.0f} %  "
     left = time_left(status)
-    return f"Infusion: {share}{status.line}{left and f'  About {left}.'}  Esc cancels."
+    known = f"{share}{status.line}{left and f'  About {left}.'}"
+    return f"Infusion: {known}  Esc over the compositor cancels."
 
 
 def time_left(status: Status) -> str:

@@ -108,6 +108,9 @@ def killed_then_cancelled_then_done(args: dict[str, Any]) -> Any:
     artist = Artist(node)
     artist.tick_until(lambda: '"event": "resolved"' in artist.events)
     found["passes"] = artist.event("LEFTMOUSE", "PRESS")
+    others = [area for area in bpy.context.window.screen.areas if area != artist.area]
+    found["esc_elsewhere"] = [artist.event("ESC", "PRESS", over=area) for area in others]
+    found["stopping"] = artist.session.node.status.line.startswith("Stopping")
     found["esc"] = artist.event("ESC", "PRESS")
     artist.tick_until(lambda: False)
     found["cancelled"] = {**told(node), "said": artist.said}

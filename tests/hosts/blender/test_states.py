@@ -43,7 +43,11 @@ def test_a_killed_and_a_cancelled_run_go_on(play: Play, shot: Shot) -> None:
     assert killed["state"] == "failed"
     assert "by signal 9" in killed["line"]
     assert killed["remedy"].startswith("Press Inpaint")
-    assert any("%" in text and text.endswith("Esc cancels.") for text in killed["headers"])
+    last = "Esc over the compositor cancels."
+    assert any("%" in text and text.endswith(last) for text in killed["headers"])
+    assert len(told["esc_elsewhere"]) > 1
+    assert set(told["esc_elsewhere"]) == {"PASS_THROUGH"}
+    assert told["stopping"] is False
     assert (told["passes"], told["esc"]) == ("PASS_THROUGH", "RUNNING_MODAL")
     assert cancelled["state"] == "cancelled"
     assert cancelled["result"] == ""

@@ -151,8 +151,9 @@ def undoing(window: Any, told: dict[str, Any], name: str) -> Iterator[float]:
 
 
 def simulate(window: Any, key: str, **held: bool) -> None:
-    """Press and let go of a key, over the middle of the window, with `ctrl` or `shift` held."""
-    middle = {"x": window.width // 2, "y": window.height // 2}
+    """Press and let go of a key over the compositor, with `ctrl` or `shift` held."""
+    area = next(area for area in window.screen.areas if area.type == "NODE_EDITOR")
+    middle = {"x": area.x + area.width // 2, "y": area.y + area.height // 2}
     for value in ("PRESS", "RELEASE"):
         window.event_simulate(type=key, value=value, **middle, **held)
 
