@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import threading
 import webbrowser
 from pathlib import Path
 
 import nuke
 
+from infusion_hosts.nuke_host import panel
 from infusion_hosts.nuke_host.group import wired_files
 from infusion_hosts.nuke_host.sessions import Session, session_of
 from infusion_hosts.nuke_host.updates import Bar
+from infusion_node.doctor import doctor_says
 from infusion_node.errors import NodeError
 from infusion_node.job_folder import JobFolder, Where
 from infusion_node.status import State, Status
@@ -105,6 +109,24 @@ def clear(group: nuke.Group) -> None:
         nuke.message("This node is at work. Cancel it first.")
         return
     session.clear()
+
+
+def doctor(group: nuke.Group) -> None:
+    """Ask the engine's doctor on a thread, and show its page when it has answered."""
+    try:
+        held = panel.shown(group)
+    except NodeError as error:
+        nuke.message(str(error))
+        return
+
+    def ask() -> None:
+        try:
+            said = doctor_says(held, os.environ)
+        except NodeError as error:
+            said = str(error)
+        nuke.executeInMainThread(nuke.message, args=(said,))
+
+    threading.Thread(target=ask, name="infusion-doctor", daemon=True).start()
 
 
 def _begin_or_say(session: Session, status: Status) -> None:

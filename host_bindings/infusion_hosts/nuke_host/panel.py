@@ -62,6 +62,8 @@ BUTTONS: Tuple[Button, ...] = (
            "Open the folder of the frames that were written."),
     Button("infusion_clear", "Clear", "clear",
            "Take the fill out of the node; its files are kept."),
+    Button("infusion_doctor", "Doctor", "doctor",
+           "Ask whether this machine is fit for the engine; the answer takes some seconds."),
 )  # fmt: skip
 """The buttons, in the order of the panel."""
 

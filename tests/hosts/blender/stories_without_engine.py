@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import bpy
 from tests.hosts.blender.layout import drawn
 from tests.hosts.blender.stage import (
     Artist,
+    Manager,
     disable,
     enable,
     inpaint,
@@ -169,14 +171,36 @@ def several_takes(args: dict[str, Any]) -> Any:
 def asked_doctor(args: dict[str, Any]) -> Any:
     """The doctor beside the engine says something; then there is none."""
     node = staged(args)
+    waited = _doctor_in_a_window(node)
     bpy.ops.infusion.doctor()
     said = bpy.data.texts["Infusion doctor"].as_string()
     set_knobs(node, {"engine": args["without"]})
     try:
         bpy.ops.infusion.doctor()
     except RuntimeError as error:
-        return [said, str(error)]
-    return [said, ""]
+        return [said, str(error), waited]
+    return [said, "", waited]
+
+
+def _doctor_in_a_window(node: Any) -> Any:
+    """The operator's ticks until the doctor has answered, as a window would send them."""
+    operator = ours("opening").DoctorOperator
+    said: list[str] = []
+    manager = Manager()
+    look = {"__getattr__": lambda _self, name: getattr(bpy.context, name), "space_data": None}
+    context = type("Context", (), {"window_manager": manager, **look})()
+    own = {"report": lambda _self, _kinds, text: said.append(text)}
+    for name in ("_ask", "_answered", "invoke", "modal"):
+        own[name] = vars(operator)[name]
+    asked = type("Asked", (), own)()
+    asked._ask(context)
+    asked._timer = manager.event_timer_add(0.1, window=bpy.context.window)
+    tick = type("Event", (), {"type": "TIMER"})()
+    answers: list[Any] = []
+    while not answers or answers[-1] == ["PASS_THROUGH"]:
+        answers.append(list(asked.modal(context, tick)))
+        time.sleep(0.05)
+    return [answers[0], answers[-1], said, len(manager.timers)]
 
 
 class _Broken:

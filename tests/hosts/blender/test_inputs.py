@@ -100,11 +100,13 @@ def test_the_doctor_beside_the_engine_is_asked(play: Play, shot: Shot) -> None:
     for folder in (beside, without):
         folder.mkdir()
         for name in ("infusion-render", "infusion-doctor"):
-            (folder / name).write_text('#!/bin/sh\necho "OK   all is well"\n')
+            (folder / name).write_text('#!/bin/sh\nsleep 0.5; echo "OK   $*"\n')
             (folder / name).chmod(0o755)
     (without / "infusion-doctor").unlink()
     arguments = shot.arguments(engine=str(beside))
-    said, error = play("asked_doctor", **arguments, without=str(without))
-    assert said.strip() == "OK   all is well"
+    said, error, waited = play("asked_doctor", **arguments, without=str(without))
+    assert said.strip() == f"OK   --cache {shot.folder / 'cache'} --device cpu"
+    see = "See the text 'Infusion doctor' in a text editor."
+    assert waited == [["PASS_THROUGH"], ["FINISHED"], [see], 0]
     assert "infusion-doctor" in error
     assert "Install engine and node of one release" in error
