@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from pathlib import Path
-from typing import Any, Optional, Set
+from typing import Any, Optional, Set, Tuple
 
 import bpy
 
@@ -21,6 +21,12 @@ TICK_SECONDS = 0.2
 
 TEXT_NAME = "Infusion doctor"
 """The text in Blender's text editor that holds what the doctor said."""
+
+LOG_NAME = "Infusion log"
+"""The text that holds the end of a run's log."""
+
+LOG_LINES = 200
+"""How many lines of it."""
 
 
 class OpenReportOperator(bpy.types.Operator):
@@ -120,6 +126,32 @@ class DoctorOperator(bpy.types.Operator):
         show_text(TEXT_NAME, self._said)
         self.report({"INFO"}, f"See the text '{TEXT_NAME}' in a text editor.")
         return {"FINISHED"}
+
+
+class OpenLogOperator(bpy.types.Operator):
+    """Show what the engine and its libraries printed in the last run."""
+
+    bl_idname = "infusion.open_log"
+    bl_label = "Open log"
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        """True when the last run has a log."""
+        return bool(log_lines(meant_node(context)))
+
+    def execute(self, context: Any) -> Set[str]:
+        """Put its end into a text, and name that in a message."""
+        show_text(LOG_NAME, "\n".join(log_lines(meant_node(context))) + "\n")
+        self.report({"INFO"}, f"See the text '{LOG_NAME}' in a text editor.")
+        return {"FINISHED"}
+
+
+def log_lines(node: Optional[Any]) -> Tuple[str, ...]:
+    """The end of the log of a node's last run, after where it is; () where there is none."""
+    session = None if node is None else sessions.SESSIONS.get(node.node_tree.session_uid)
+    run = None if session is None else session.node.run
+    lines = () if run is None else run.last_log_lines(LOG_LINES)
+    return (f"The last lines of {run.log}:", *lines) if run is not None and lines else ()
 
 
 def show_text(name: str, said: str) -> None:

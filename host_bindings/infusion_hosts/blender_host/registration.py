@@ -10,6 +10,7 @@ from infusion_hosts.blender_host import preview, sessions
 from infusion_hosts.blender_host.adding import AddNodeOperator, draw_in_menu
 from infusion_hosts.blender_host.opening import (
     DoctorOperator,
+    OpenLogOperator,
     OpenReportOperator,
     RevealFilesOperator,
 )
@@ -29,6 +30,7 @@ CLASSES: Tuple[Any, ...] = (
     CancelOperator,
     OpenReportOperator,
     RevealFilesOperator,
+    OpenLogOperator,
     DoctorOperator,
     *panel_classes(),
 )

@@ -120,6 +120,22 @@ def killed_then_cancelled_then_done(args: dict[str, Any]) -> Any:
     return found
 
 
+def broken_engine(args: dict[str, Any]) -> Any:
+    """The engine prints its trouble and ends; then the file is opened again."""
+    node = staged(args)
+    found: dict[str, Any] = {"can_before": bpy.ops.infusion.open_log.poll()}
+    inpaint(node)
+    found["told"], found["panel"] = told(node), drawn()
+    bpy.ops.infusion.open_log()
+    found["log"] = bpy.data.texts["Infusion log"].as_string()
+    bpy.ops.wm.save_mainfile()
+    bpy.ops.wm.open_mainfile(filepath=args["blend"])
+    bpy.data.texts.remove(bpy.data.texts["Infusion log"])
+    bpy.ops.infusion.open_log()
+    found["again"] = bpy.data.texts["Infusion log"].as_string()
+    return found
+
+
 def cancelled_while_writing(args: dict[str, Any]) -> Any:
     """Esc while frames are written: the engine is never started."""
     node = staged(args)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tests.hosts.blender.shot import FRAMES, Shot, read_exr
-from tests.node.stand_ins import UNTIL_CANCELLED, make_engine
+from tests.node.stand_ins import SPEAKS_AND_LEAVES, UNTIL_CANCELLED, make_engine
 
 Play = Callable[..., Any]
 
@@ -57,6 +57,19 @@ def test_a_killed_and_a_cancelled_run_go_on(play: Play, shot: Shot) -> None:
         assert "infusion.R" in read_exr(Path(done["result"] % frame))
     events = shot.blend.parent / "infusion/shot-Infusion_Inpaint/runs/0003/events.ndjson"
     assert '"outcome": "hit"' in events.read_text()
+
+
+def test_the_log_of_a_failure_is_in_the_panels_reach(play: Play, shot: Shot) -> None:
+    """Its last line stands under the status; the button shows the rest, also after opening anew."""
+    engine = make_engine(shot.folder, 'print("first word")\n' + SPEAKS_AND_LEAVES)
+    told = play("broken_engine", **shot.arguments(engine=str(engine)))
+    assert told["can_before"] is False
+    assert told["told"]["state"] == "failed"
+    assert "torch said something" in told["panel"]["texts"]
+    assert "infusion.open_log" in told["panel"]["buttons"]
+    log = shot.blend.parent / "infusion/shot-Infusion_Inpaint/runs/0001/engine.log"
+    expected = f"The last lines of {log}:\nfirst word\ntorch said something\n"
+    assert told["log"] == told["again"] == expected
 
 
 def test_a_step_that_raises_holds_up_nothing(play: Play, shot: Shot) -> None:
