@@ -8,9 +8,10 @@ import sys
 from pathlib import Path
 from typing import Any, Mapping, Tuple
 
-from infusion_node.engine import engine_environment, find_engine, without_window
+from infusion_node.engine import find_engine, without_window
 from infusion_node.errors import EngineError
 from infusion_node.panel import job_fields
+from infusion_node.wire.handshake import engine_environment
 
 COMMAND = "infusion-doctor"
 """The doctor's command, which is installed with the engine."""

@@ -25,17 +25,6 @@ FARM_COMMAND = "infusion-farm"
 VARIABLE = "INFUSION_ENGINE"
 """The environment variable that names the engine where the knob is empty."""
 
-ANSWER_SECONDS = 60.0
-"""How long an engine may take to say who it is; a cold network drive takes its time."""
-
-_HOSTS_OWN = (
-    "PYTHONHOME",
-    "PYTHONPATH",
-    "PYTHONSTARTUP",
-    "PYTHONEXECUTABLE",
-    "__PYVENV_LAUNCHER__",
-)
-
 
 @dataclass(frozen=True)
 class Engine:
@@ -83,10 +72,10 @@ def ask(path: Path, found_by: str, environment: Mapping[str, str]) -> Engine:
         EngineError: it does not run, does not answer, or reads no jobs of this node's version.
     """
     try:
-        run = subprocess.run(
-            [os.fspath(path), "--version", "--events", "json"],
+        run: subprocess.CompletedProcess[bytes] = subprocess.run(
+            [os.fspath(path), *handshake.QUESTION],
             stdin=subprocess.DEVNULL, capture_output=True, check=False,
-            env=engine_environment(environment), timeout=ANSWER_SECONDS,
+            env=handshake.engine_environment(environment), timeout=handshake.ANSWER_SECONDS,
             **without_window(sys.platform),
         )  # fmt: skip
     except OSError as error:
@@ -96,17 +85,13 @@ def ask(path: Path, found_by: str, environment: Mapping[str, str]) -> Engine:
         ) from None
     except subprocess.TimeoutExpired:
         raise EngineError(
-            f"'{path}' did not say who it is within {ANSWER_SECONDS:.0f} s.",
+            f"'{path}' did not say who it is within {handshake.ANSWER_SECONDS:.0f} s.",
             remedy="Try it in a terminal with --version; then press Inpaint again.",
         ) from None
-    answers = map(handshake.from_line, run.stdout.decode("utf-8", "replace").splitlines())
-    answer = next(filter(None, answers), None)
-    if answer is None:
-        said = (run.stderr or run.stdout).decode("utf-8", "replace").strip().splitlines()
+    answer = handshake.answer_of(run.stdout, run.stderr, run.returncode)
+    if isinstance(answer, str):
         raise EngineError(
-            f"'{path}' is no engine that this node knows"
-            + (f"; it said: {said[-1][:200]}" if said else f" (it left with {run.returncode})")
-            + ".",
+            f"'{path}' is no engine that this node knows: it {answer}.",
             remedy="Install the engine of this node's release, or name it in the Engine knob.",
         )
     if not answer.reads_our_jobs:
@@ -132,15 +117,6 @@ def farm_beside(engine: Path) -> Path:
         f"There is no {FARM_COMMAND} beside the engine '{engine}'.",
         remedy="Install engine and node of one release, or press Inpaint to work here.",
     )
-
-
-def engine_environment(environment: Mapping[str, str]) -> Dict[str, str]:
-    """The host's environment without what it sets for its own interpreter.
-
-    A host that runs Python inside itself may point PYTHONHOME at its own library, with which no
-    other Python starts.
-    """
-    return {name: value for name, value in environment.items() if name not in _HOSTS_OWN}
 
 
 def without_window(system: str) -> Dict[str, Any]:

@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 from infusion_node import windows
-from infusion_node.engine import Engine, engine_environment, farm_beside
+from infusion_node.engine import Engine, farm_beside
 from infusion_node.errors import EngineError
 from infusion_node.job_folder import RunFolder, RunRecord, Where, cannot_write
+from infusion_node.wire.handshake import engine_environment
 
 _CREATE_NEW_PROCESS_GROUP = 0x00000200  # Windows: the host's Ctrl-C is not the engine's
 _BELOW_NORMAL_PRIORITY_CLASS = 0x00004000  # Windows: the artist goes on working

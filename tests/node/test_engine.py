@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from infusion_node.engine import ask, engine_environment, find_engine, without_window
+from infusion_engine.doctor.handshake import asked
+from infusion_node.engine import ask, find_engine, without_window
 from infusion_node.errors import EngineError
+from infusion_node.wire.handshake import engine_environment
 from tests.node.stand_ins import FINISH, make_engine
 
 
@@ -88,6 +90,15 @@ def test_something_that_is_no_engine_is_refused_with_its_words(tmp_path: Path) -
     engine = make_engine(tmp_path, FINISH, answer="BusyBox v1.36")
     with pytest.raises(EngineError, match="BusyBox"):
         ask(engine, "PATH", os.environ)
+
+
+def test_one_that_answers_and_then_fails_is_refused(tmp_path: Path) -> None:
+    """As the doctor does: the node and the doctor have one rule."""
+    engine = make_engine(tmp_path, FINISH)
+    engine.write_text(engine.read_text().replace("    sys.exit()", "    sys.exit('no torch')"))
+    with pytest.raises(EngineError, match="left with 1: no torch") as caught:
+        ask(engine, "PATH", os.environ)
+    assert str(caught.value).count(str(asked(engine))) == 1
 
 
 def test_a_file_that_does_not_run_is_refused(tmp_path: Path) -> None:
