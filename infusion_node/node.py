@@ -120,7 +120,8 @@ class InfusionNode:
                 self._look_for_an_end(was_gone)
             if self._status.state is State.FAILED and self._run is not None:
                 self._status = replace(self._status, details=self._run.last_log_lines())
-            if self._status.state in (State.FAILED, State.CANCELLED) and self._run is not None:
+            is_cut_short = self._status.state in (State.FAILED, State.CANCELLED)
+            if is_cut_short and self._run is not None and self.where is Where.HERE:
                 self._status = with_replaced(self._status, self._run)
             return self._status
 

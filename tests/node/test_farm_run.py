@@ -163,6 +163,17 @@ def test_where_frames_could_be_another_run_s_they_tell_nothing(tmp_path: Path) -
     assert status.remedy == "The farm may have the job: look there, and into the log."
 
 
+def test_frames_that_the_farm_goes_on_with_are_no_mixture(tmp_path: Path) -> None:
+    """Whoever does not wait any longer has to press nothing for the rest."""
+    script = HANDS_OVER.format(write="layer", further=[]) + 'say("frame", frame=1001, path="x")\n'
+    node, engine = _node(CountingHost(tmp_path / "work")), _with_farm(tmp_path, script + WAITS)
+    _sent(node, engine, output=str(tmp_path / "fill"))
+    until(node, lambda status: status.written != ())
+    node.cancel()
+    status = until(node, ended)
+    assert (status.state, status.warnings) == (State.CANCELLED, ())
+
+
 def test_one_that_is_gone_before_it_handed_anything_over(tmp_path: Path) -> None:
     """Nothing is waited for."""
     node, engine = _node(CountingHost(tmp_path / "work")), _with_farm(tmp_path, DIES)

@@ -145,7 +145,11 @@ def attach_all() -> None:
     """Find the runs of every group of the open file again, and look after those that go on."""
     for group in infusion_groups():
         if group.library is None:
-            session_of(group).attach()
+            session = session_of(group)
+            try:
+                session.attach()
+            except Exception as error:  # noqa: BLE001 - the others have to be found, too
+                session.complain(error)
     watch()
 
 

@@ -236,6 +236,10 @@ def a_step_that_raises(args: dict[str, Any]) -> Any:
     sessions.SESSIONS[0] = good
     found["again"] = [sessions.step_all(), sessions.step_all()]
     found["steps"] = [broken.times, good.step.times]
+    attach, artist.session.attach = artist.session.attach, _Broken(artist.session)
+    sessions.attach_all()
+    found["attached"] = artist.session.attach.times
+    artist.session.attach = attach
     artist.session.step = broken.own
     artist.session.node.cancel()
     artist.session.node.poll()

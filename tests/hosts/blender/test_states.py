@@ -81,6 +81,7 @@ def test_a_step_that_raises_holds_up_nothing(play: Play, shot: Shot) -> None:
     assert (told["timers"], told["has_operator"], told["is_watched"]) == (0, False, True)
     assert told["again"] == [0.5, 0.5]
     assert told["steps"] == [3, 2]
+    assert told["attached"] == 1  # and raised nothing
 
 
 def test_esc_while_frames_are_written_starts_no_engine(play: Play, shot: Shot) -> None:
