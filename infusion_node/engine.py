@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Dict, Mapping, Optional, Tuple
+from typing import Any, Dict, Mapping, Optional, Tuple
 
 from infusion_node.errors import EngineError
+from infusion_node.windows import CREATE_NO_WINDOW
 from infusion_node.wire import handshake
 from infusion_node.wire.handshake import Handshake
 from infusion_node.wire.job import SCHEMA_VERSION
@@ -22,17 +24,6 @@ FARM_COMMAND = "infusion-farm"
 
 VARIABLE = "INFUSION_ENGINE"
 """The environment variable that names the engine where the knob is empty."""
-
-ANSWER_SECONDS = 60.0
-"""How long an engine may take to say who it is; a cold network drive takes its time."""
-
-_HOSTS_OWN = (
-    "PYTHONHOME",
-    "PYTHONPATH",
-    "PYTHONSTARTUP",
-    "PYTHONEXECUTABLE",
-    "__PYVENV_LAUNCHER__",
-)
 
 
 @dataclass(frozen=True)
@@ -81,10 +72,11 @@ def ask(path: Path, found_by: str, environment: Mapping[str, str]) -> Engine:
         EngineError: it does not run, does not answer, or reads no jobs of this node's version.
     """
     try:
-        run = subprocess.run(
-            [os.fspath(path), "--version", "--events", "json"],
+        run: subprocess.CompletedProcess[bytes] = subprocess.run(
+            [os.fspath(path), *handshake.QUESTION],
             stdin=subprocess.DEVNULL, capture_output=True, check=False,
-            env=engine_environment(environment), timeout=ANSWER_SECONDS,
+            env=handshake.engine_environment(environment), timeout=handshake.ANSWER_SECONDS,
+            **without_window(sys.platform),
         )  # fmt: skip
     except OSError as error:
         raise EngineError(
@@ -93,17 +85,13 @@ def ask(path: Path, found_by: str, environment: Mapping[str, str]) -> Engine:
         ) from None
     except subprocess.TimeoutExpired:
         raise EngineError(
-            f"'{path}' did not say who it is within {ANSWER_SECONDS:.0f} s.",
+            f"'{path}' did not say who it is within {handshake.ANSWER_SECONDS:.0f} s.",
             remedy="Try it in a terminal with --version; then press Inpaint again.",
         ) from None
-    answers = map(handshake.from_line, run.stdout.decode("utf-8", "replace").splitlines())
-    answer = next(filter(None, answers), None)
-    if answer is None:
-        said = (run.stderr or run.stdout).decode("utf-8", "replace").strip().splitlines()
+    answer = handshake.answer_of(run.stdout, run.stderr, run.returncode)
+    if isinstance(answer, str):
         raise EngineError(
-            f"'{path}' is no engine that this node knows"
-            + (f"; it said: {said[-1][:200]}" if said else f" (it left with {run.returncode})")
-            + ".",
+            f"'{path}' is no engine that this node knows: it {answer}.",
             remedy="Install the engine of this node's release, or name it in the Engine knob.",
         )
     if not answer.reads_our_jobs:
@@ -131,19 +119,21 @@ def farm_beside(engine: Path) -> Path:
     )
 
 
-def engine_environment(environment: Mapping[str, str]) -> Dict[str, str]:
-    """The host's environment without what it sets for its own interpreter.
+def without_window(system: str) -> Dict[str, Any]:
+    """How `subprocess` starts a command that is waited for; `system` is `sys.platform`.
 
-    A host that runs Python inside itself may point PYTHONHOME at its own library, with which no
-    other Python starts.
+    On Windows a host without a console would have a window flash up for each.
     """
-    return {name: value for name, value in environment.items() if name not in _HOSTS_OWN}
+    return {"creationflags": CREATE_NO_WINDOW} if system == "win32" else {}
 
 
 def _command_at(named: Path) -> Optional[Path]:
     """The command that `named` is or holds; None when it does neither."""
+    # Whoever names the command on Windows leaves its suffix out, as in a terminal.
+    paths = [named, named.parent / f"{named.name}.exe"]
     beside = (f"bin/{COMMAND}", f"Scripts/{COMMAND}.exe", COMMAND, f"{COMMAND}.exe")
-    for path in (named, *(named / name for name in beside)):
+    paths += [named / name for name in beside]
+    for path in paths:
         if path.is_file():
             return path.absolute()
     return None

@@ -4,7 +4,8 @@
     ├── SetupError           an input or a knob is not as a run needs it
     ├── EngineError          the engine is missing, too old, or did not start
     ├── FolderError          the job folder cannot be written, or what lies in it cannot be read
-    └── BusyError            the node is at work already
+    ├── BusyError            the node is at work already
+    └── StoppedError         the artist stopped what the host was writing
 
 `message` says what was found and what was expected, `remedy` what to do: a panel shows both, each
 on one line. What the engine itself refuses arrives as a `failed` event and is no exception here.
@@ -40,3 +41,7 @@ class FolderError(NodeError):
 
 class BusyError(NodeError):
     """The node is at work already."""
+
+
+class StoppedError(NodeError):
+    """The artist stopped what the host was writing, which is no failure."""

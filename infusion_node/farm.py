@@ -9,6 +9,7 @@ from typing import Any, Mapping, Optional, Tuple
 
 from infusion_node.engine import farm_beside
 from infusion_node.errors import SetupError
+from infusion_node.frame_range import numbered
 from infusion_node.job_folder import RunFolder
 from infusion_node.status import Status
 
@@ -54,7 +55,7 @@ def frames_there(run: RunFolder, status: Status) -> Optional[Tuple[int, int]]:
     for pattern in map(Path, (status.result, *status.further_results)):
         if run.path not in pattern.parents:
             return None
-        names = {pattern.name % n if "%" in pattern.name else pattern.name for n in numbers}
+        names = {numbered(pattern.name, number) for number in numbers}
         count += len(names)
         with suppress(OSError):  # there is no such folder before the first frame
             # One question to the file server, and not one for each frame: polls come often.

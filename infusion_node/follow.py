@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 from typing import List
@@ -20,6 +21,7 @@ class EventsReader:
         self._offset = 0
         self._torn = b""
         self._last_heard = time.monotonic()
+        self._changed = 0
 
     @property
     def silent_seconds(self) -> float:
@@ -29,14 +31,19 @@ class EventsReader:
     def new_events(self) -> List[Event]:
         """What was said since the last call; nothing when the file is not there yet.
 
-        Every byte counts as a sign of life, also events of a newer engine that nobody here knows.
+        Every byte counts as a sign of life, also events of a newer engine that nobody here knows;
+        and so does the file's time of change, which is all that an engine on a full disk can say.
         """
         try:
             with self._path.open("rb") as file:
+                changed = os.fstat(file.fileno()).st_mtime_ns
                 file.seek(self._offset)
                 added = file.read()
         except OSError:
             return []
+        if changed != self._changed:
+            self._changed = changed
+            self._last_heard = time.monotonic()
         if not added:
             return []
         self._offset += len(added)

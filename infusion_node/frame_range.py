@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from infusion_node.errors import SetupError
 
+_NUMBER = re.compile(r"%0?[0-9]*d")
+
 
 @dataclass(frozen=True)
 class FrameRange:
@@ -47,3 +49,15 @@ class FrameRange:
             max(self.first - handles, min(first, self.first)),
             min(self.last + handles, max(last, self.last)),
         )
+
+
+def numbered(name: str, frame: int) -> str:
+    """The file name of one frame: a pattern with its number, or a lone file's own name.
+
+    Any other % is part of the name.
+    """
+    found = list(_NUMBER.finditer(name))
+    if not found:
+        return name
+    last = found[-1]
+    return name[: last.start()] + last.group() % frame + name[last.end() :]

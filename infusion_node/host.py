@@ -62,10 +62,13 @@ class Host(Protocol):
         """
 
     def write_frame(self, clip: Clip, frame: int, path: Path) -> None:
-        """Render one frame of the input into `path`, which does not exist, with all its channels.
+        """Render one frame of the input into `path`, which does not exist.
+
+        It has the plate's colour, and every channel in which the matte may be.
 
         Raises:
             SetupError: the host could not; says what it said.
+            StoppedError: the artist stopped it in the host's own window.
             OSError: the disk refused.
         """
 

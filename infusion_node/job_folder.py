@@ -4,9 +4,9 @@
 - `footage/plate.json`: which content each of those files holds;
 - `runs/0001/`: one folder for each press of the button, with `job.json`, `run.json` (who was
   started), `events.ndjson` (what the engine says), `engine.log` (what it and its libraries
-  printed), `report/` (the page to look at, with the previews) and, to stop it, `cancel`; one that
-  a farm does has `footage/` and `result/` of its own, which no later run touches;
-- `result/`: the frames, where the artist names no output;
+  printed), `report/` (the page to look at, with the previews), `result/` (the frames, where the
+  artist names no output) and, to stop it, `cancel`; one that a farm does has `footage/` of its own,
+  and no later run touches either;
 - `cache/`: fits and samples of runs that a farm does, where the artist names no cache.
 """
 
@@ -19,7 +19,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from enum import Enum
 from pathlib import Path
-from typing import Any, Dict, Optional, Tuple
+from typing import Any, Dict, Iterator, Optional, Tuple
 
 from infusion_node.errors import FolderError
 
@@ -80,6 +80,11 @@ class RunFolder:
     def report(self) -> Path:
         """Folder of the page to look at."""
         return self.path / "report"
+
+    @property
+    def result(self) -> Path:
+        """Folder of the frames, where the artist names no other."""
+        return self.path / "result"
 
     @property
     def cancel(self) -> Path:
@@ -161,11 +166,13 @@ class JobFolder:
 
     def latest_run(self) -> Optional[RunFolder]:
         """The run that was started last; None when there was none."""
+        # Others were begun, and no engine came of them.
+        return next((run for run in self.runs() if run.record.exists()), None)
+
+    def runs(self) -> Iterator[RunFolder]:
+        """Every run there is, the last one first."""
         for number in sorted(self._numbers(), reverse=True):
-            run = RunFolder(self.path / "runs" / f"{number:04d}")
-            if run.record.exists():  # others were begun, and no engine came of them
-                return run
-        return None
+            yield RunFolder(self.path / "runs" / f"{number:04d}")
 
     def _numbers(self) -> Tuple[int, ...]:
         """The numbers of all runs there are."""

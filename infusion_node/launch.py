@@ -13,11 +13,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, Optional, Tuple
 
-from infusion_node.engine import Engine, engine_environment, farm_beside
+from infusion_node import windows
+from infusion_node.engine import Engine, farm_beside
 from infusion_node.errors import EngineError
 from infusion_node.job_folder import RunFolder, RunRecord, Where, cannot_write
+from infusion_node.wire.handshake import engine_environment
 
-_DETACHED_PROCESS = 0x00000008  # Windows: no console of the host's
 _CREATE_NEW_PROCESS_GROUP = 0x00000200  # Windows: the host's Ctrl-C is not the engine's
 _BELOW_NORMAL_PRIORITY_CLASS = 0x00004000  # Windows: the artist goes on working
 
@@ -82,7 +83,7 @@ def detached(system: str) -> Dict[str, Any]:
     `system` is `sys.platform`.
     """
     if system == "win32":
-        flags = _DETACHED_PROCESS | _CREATE_NEW_PROCESS_GROUP | _BELOW_NORMAL_PRIORITY_CLASS
+        flags = windows.CREATE_NO_WINDOW | _CREATE_NEW_PROCESS_GROUP | _BELOW_NORMAL_PRIORITY_CLASS
         return {"creationflags": flags, "close_fds": True}
     return {"start_new_session": True, "close_fds": True}
 
@@ -143,7 +144,7 @@ class Running:
 def _is_alive(record: RunRecord) -> bool:
     """False when the process has certainly gone, or its id is another's by now."""
     if sys.platform == "win32":
-        return True  # asking could end it there; its heartbeats tell
+        return windows.is_alive(record.pid, record.started, windows.OwnKernel())
     try:
         os.kill(record.pid, 0)
     except ProcessLookupError:

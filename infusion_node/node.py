@@ -11,14 +11,15 @@ from dataclasses import replace
 from typing import Any, Callable, Iterator, Mapping, Optional, Tuple
 
 from infusion_node.engine import Engine, ask, find_engine
-from infusion_node.errors import BusyError, NodeError
+from infusion_node.errors import BusyError, NodeError, StoppedError
 from infusion_node.farm import check_farm, frames_there
 from infusion_node.follow import LOST_SECONDS, EventsReader
 from infusion_node.host import Host
 from infusion_node.job_folder import JobFolder, RunFolder, Where, write_text
 from infusion_node.launch import Running, start
 from infusion_node.request import Request, request_of, written
-from infusion_node.status import State, Status, after, spoken
+from infusion_node.results import refuse_second, remove_old_results, with_replaced
+from infusion_node.status import State, Status, after, ended_silently, spoken
 from infusion_node.wire.events import Event, Failed, Progress
 
 GRACE_SECONDS = 10.0
@@ -110,13 +111,18 @@ class InfusionNode:
                 return self._status
             was_gone = self._running is not None and self._running.is_gone
             for event in self._reader.new_events():
-                self._status = after(self._status, self._heard(event))
+                # One of another release may hold what is none of ours; the next one tells more.
+                with suppress(TypeError, ValueError, AttributeError):
+                    self._status = after(self._status, self._heard(event))
             if self._cancelled_at is not None and self._status.state is State.RUNNING:
                 self._status = replace(self._status, line=self._stopping)
             if self._status.state is State.RUNNING:
                 self._look_for_an_end(was_gone)
             if self._status.state is State.FAILED and self._run is not None:
                 self._status = replace(self._status, details=self._run.last_log_lines())
+            is_cut_short = self._status.state in (State.FAILED, State.CANCELLED)
+            if is_cut_short and self._run is not None and self.where is Where.HERE:
+                self._status = with_replaced(self._status, self._run)
             return self._status
 
     def follow(self, on_change: OnChange) -> threading.Thread:
@@ -149,6 +155,8 @@ class InfusionNode:
         """What `inpaint` goes through."""
         try:
             yield from self._serialise_and_start(shown, where)
+        except StoppedError as error:
+            self._end(State.CANCELLED, error.message, error.remedy)
         except NodeError as error:
             self._end(State.FAILED, error.message, error.remedy)
         except Exception as error:  # noqa: BLE001 - a host may raise anything of its own
@@ -169,7 +177,9 @@ class InfusionNode:
         engine = ask(*find_engine(named, self._environment), self._environment)
         folder = JobFolder(self._host.workspace())
         farm_run: Optional[RunFolder] = None
-        if where is Where.FARM:
+        if where is Where.HERE:
+            refuse_second(folder)
+        else:
             check_farm(engine.path, request.fields, self._environment)
             farm_run = folder.new_run()
         try:
@@ -189,6 +199,7 @@ class InfusionNode:
     ) -> None:
         """Start the engine on the job; where there is a run for the farm, what sends it there."""
         run = farm_run or folder.new_run()
+        remove_old_results(folder)
         where = Where.HERE if farm_run is None else Where.FARM
         job = request.job(_place(folder, farm_run), run)
         if where is Where.FARM and job.cache is None:
@@ -243,10 +254,7 @@ class InfusionNode:
             if was_gone or reader.silent_seconds > LOST_SECONDS:
                 self._look_after_the_farm(running, was_gone)
         elif was_gone:
-            self._end(
-                State.FAILED, f"The engine ended{_how(running.exit_code)} without a last word.",
-                "Press Inpaint to go on from what was finished; the log says more.",
-            )  # fmt: skip
+            self._end(*ended_silently(running.exit_code))
         elif reader.silent_seconds > LOST_SECONDS and not running.was_here:
             # A shared disk may hold its words back: silence does not prove that it is lost, and
             # whoever looks in from elsewhere must not end it.
@@ -271,11 +279,11 @@ class InfusionNode:
         elif found is not None:
             self._set(line=f"Waiting for the farm's frames, {found[0]} of {found[1]}.")
         elif was_gone:
+            state, line, _ = ended_silently(running.exit_code)
+            look = "The farm may have the job: look there, and into the log."
             self._end(
-                State.FAILED, f"The engine ended{_how(running.exit_code)} without a last word.",
-                "The farm may have the job: look there, and into the log."
-                if self._is_handed_over else "Send it again; the log says more.",
-            )  # fmt: skip
+                state, line, look if self._is_handed_over else "Send it again; the log says more."
+            )
         elif self._reader is not None:
             self._say_silent(self._reader, running)
 
@@ -321,15 +329,8 @@ class InfusionNode:
 
 
 def _place(folder: JobFolder, farm_run: Optional[RunFolder]) -> JobFolder:
-    """Where a run's frames are written and its result goes.
+    """Where the frames of a run's inputs are written.
 
-    A farm's tasks read and write long after, so that no later run may touch what is theirs.
+    A farm's tasks read them long after, so that no later run may touch what is theirs.
     """
     return folder if farm_run is None else JobFolder(farm_run.path)
-
-
-def _how(exit_code: Optional[int]) -> str:
-    """How a process ended, as part of a sentence."""
-    if exit_code is None:
-        return ""
-    return f" with code {exit_code}" if exit_code >= 0 else f" by signal {-exit_code}"

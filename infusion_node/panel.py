@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Dict, Mapping, Optional, Tuple
 
 from infusion_node.errors import SetupError
@@ -60,6 +61,8 @@ def job_fields(shown: Mapping[str, Any]) -> Dict[str, Any]:
         elif knob.kind is Kind.NUMBER and isinstance(value, (int, float)):
             value = float(value)
         _check(knob, value)
+        if knob.kind is Kind.PATH:
+            _refuse_relative(knob, str(value))
         fields[knob.name] = value
     return fields
 
@@ -86,6 +89,16 @@ def _pairs(knob: Knob, text: str) -> Dict[str, str]:
             )
         pairs[key] = value
     return pairs
+
+
+def _refuse_relative(knob: Knob, path: str) -> None:
+    """Raise SetupError for a path that depends on a folder: the engine works in its run's own."""
+    if not (Path(path).is_absolute() or path.startswith("~")):
+        raise SetupError(
+            f"{knob.label}: found {path!r}, expected a whole path: nobody can tell which folder "
+            "it counts from.",
+            remedy=f"Write it from the root on, such as {Path.home() / path}.",
+        )
 
 
 def _check(knob: Knob, value: Any) -> None:

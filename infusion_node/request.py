@@ -46,10 +46,10 @@ class Request:
         )
 
     def job(self, folder: JobFolder, run: RunFolder) -> RenderJob:
-        """The job, with the result beside the runs unless the panel names another place."""
+        """The job, with the result in the run's folder unless the panel names another place."""
         return RenderJob(
             **{
-                "output": os.fspath(folder.path / "result"),
+                "output": os.fspath(run.result),
                 **self.fields,
                 "plate": files_of(Clip.PLATE, self.plate, folder),
                 "matte": None if self.matte is None else files_of(Clip.MATTE, self.matte, folder),

@@ -70,8 +70,8 @@ class Status:
     """The layers that those frames hold, one for each take; empty when they are merged."""
     further_results: Tuple[str, ...] = ()
     """Those of further takes, where each take has files of its own."""
-    frames_written: int = 0
-    """Frames of the result that stand under their final names."""
+    written: Tuple[FrameRange, ...] = ()
+    """The frames of the result that stand under their final names."""
     engine_pid: Optional[int] = None
     """Process id of the engine, as it says itself."""
     details: Tuple[str, ...] = ()
@@ -96,6 +96,10 @@ Inpainting is all but a few seconds of any run, so the shares of the rest only k
 """
 
 
+_CANCELLED_CODE = 130
+_CANCELLED = ("Cancelled; everything finished is kept.", "Press Inpaint to go on from there.")
+
+
 def after(status: Status, event: Event) -> Status:
     """The status once the engine has said `event`; what no panel shows changes nothing."""
     if isinstance(event, Started):
@@ -112,7 +116,7 @@ def after(status: Status, event: Event) -> Status:
     if isinstance(event, Preview):
         return replace(status, preview=event.path)
     if isinstance(event, Frame):
-        return replace(status, frames_written=status.frames_written + 1)
+        return replace(status, written=_with_frame(status.written, event.frame))
     if isinstance(event, Warned):
         text = f"{event.message} {event.remedy}".rstrip()
         return replace(status, warnings=(*status.warnings, text))
@@ -124,6 +128,37 @@ def after(status: Status, event: Event) -> Status:
     if isinstance(event, Failed):
         return _failed(status, event)
     return status
+
+
+_CODES: Mapping[int, Tuple[str, str]] = {
+    2: ("it refused the job, or a fit diverged", "Look at the knobs; the log says more."),
+    3: ("a frame or the matte cannot be used", "Look at the inputs; the log says more."),
+    4: (
+        "the device was lost, or had no memory left",
+        "Lower Memory, or name another Device; then press Inpaint to go on.",
+    ),
+    5: (
+        "a disk is full, or cannot be read or written",
+        "Make room where the node's folder, the result and the cache are; then press Inpaint.",
+    ),
+}
+"""What the engine's exit codes say, and what to do, where no event of it arrived."""
+
+
+def ended_silently(exit_code: Optional[int]) -> Tuple[State, str, str]:
+    """State, line and remedy where the engine ended without a last word in its events.
+
+    `exit_code` is negative for a signal, and None where nobody here can know it.
+    """
+    if exit_code == _CANCELLED_CODE:
+        return State.CANCELLED, *_CANCELLED
+    how, remedy = "", "Press Inpaint to go on from what was finished; the log says more."
+    if exit_code is not None and exit_code in _CODES:
+        words, remedy = _CODES[exit_code]
+        how = f" with code {exit_code} ({words})"
+    elif exit_code is not None:
+        how = f" with code {exit_code}" if exit_code >= 0 else f" by signal {-exit_code}"
+    return State.FAILED, f"The engine ended{how} without a last word.", remedy
 
 
 def spoken(seconds: float) -> str:
@@ -163,6 +198,15 @@ def _frames(text: object) -> Optional[FrameRange]:
         return None
 
 
+def _with_frame(ranges: Tuple[FrameRange, ...], frame: int) -> Tuple[FrameRange, ...]:
+    """The ranges with one more frame, which as a rule is the one after the last."""
+    if any(one.first <= frame <= one.last for one in ranges):
+        return ranges  # of another take
+    if ranges and ranges[-1].last == frame - 1:
+        return (*ranges[:-1], FrameRange(ranges[-1].first, frame))
+    return (*ranges, FrameRange(frame, frame))
+
+
 def _progressed(status: Status, event: Progress) -> Status:
     """The status after some of a phase was done."""
     begins, ends, words = PHASES.get(event.phase, (0.0, 0.0, event.phase.capitalize()))
@@ -181,14 +225,22 @@ def _progress_line(event: Progress, words: str, eta: Optional[float]) -> str:
     if event.phase != "inpainting":
         return f"{words}, {event.done} of {event.total}."
     parts = [words]
-    if event.figures.get("takes", 1) > 1:
-        parts.append(f"take {event.figures['take']:.0f} of {event.figures['takes']:.0f}")
-    if "interval" in event.figures and "intervals" in event.figures:
-        interval = event.figures["interval"] + 1
-        parts.append(f"interval {interval:.0f} of {event.figures['intervals']:.0f}")
+    take, takes = _figure(event, "take"), _figure(event, "takes")
+    if take is not None and takes is not None and takes > 1:
+        parts.append(f"take {take:.0f} of {takes:.0f}")
+    interval, intervals = _figure(event, "interval"), _figure(event, "intervals")
+    if interval is not None and intervals is not None:
+        parts.append(f"interval {interval + 1:.0f} of {intervals:.0f}")
     if eta is not None:
         parts.append(f"about {spoken(eta)} left")
     return ", ".join(parts) + "."
+
+
+def _figure(event: Progress, name: str) -> Optional[float]:
+    """A figure of that name; None where there is none, or it was no finite number (`null`)."""
+    figures: object = event.figures
+    found = figures.get(name) if isinstance(figures, dict) else None
+    return found if isinstance(found, (int, float)) and not isinstance(found, bool) else None
 
 
 def _failed(status: Status, event: Failed) -> Status:
@@ -196,8 +248,7 @@ def _failed(status: Status, event: Failed) -> Status:
     if event.code == "cancelled":
         return replace(
             status, state=State.CANCELLED, eta_seconds=None,
-            line="Cancelled; everything finished is kept.",
-            remedy="Press Inpaint to go on from there.",
+            line=_CANCELLED[0], remedy=_CANCELLED[1],
         )  # fmt: skip
     if event.code == "left":
         return replace(

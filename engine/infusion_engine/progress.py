@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 import time
@@ -27,6 +28,9 @@ from infusion_node.wire.events import (
 
 Clock = Callable[[], float]
 """Seconds since any fixed moment."""
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+"""What a full disk says, and a quota that is used up: room may be made."""
 
 _PACE_SECONDS = 60.0
 _PACE_SPACING = 1.0
@@ -284,7 +288,10 @@ class _Outlet:
 
 
 class LinesFile:
-    """A sink that appends JSON lines to a file; each line goes out in one piece."""
+    """A sink that appends JSON lines to a file; each line goes out in one piece.
+
+    While the disk is full lines wait, in their order, and the file's time of change goes on.
+    """
 
     seconds_between = 1.0
 
@@ -296,6 +303,7 @@ class LinesFile:
         """
         path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
+        self._waiting = b""
         self._file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o666)
         size = os.fstat(self._file).st_size
         if size:
@@ -309,12 +317,25 @@ class LinesFile:
         return os.fspath(self.path)
 
     def write(self, event: Event, *, time: float) -> None:
-        """Append one line."""
-        os.write(self._file, (to_line(event, time=time) + "\n").encode("ascii"))
+        """Append one line, after those that wait; all wait while the disk is full."""
+        is_waiting = bool(self._waiting)
+        if not is_waiting or not isinstance(event, (Heartbeat, Progress)):  # these are soon stale
+            self._waiting += (to_line(event, time=time) + "\n").encode("ascii")
+        try:
+            while self._waiting:  # a disk that fills up may take a part of a line
+                self._waiting = self._waiting[os.write(self._file, self._waiting) :]
+        except OSError as error:
+            if error.errno not in _FULL:
+                raise
+            os.utime(self._file)  # a sign of life for whoever follows: it takes no room
 
     def close(self) -> None:
-        """Close the file."""
-        os.close(self._file)
+        """Close the file, after one more try to write what waits."""
+        try:
+            if self._waiting:
+                os.write(self._file, self._waiting)
+        finally:
+            os.close(self._file)
 
 
 def cancelled(reason: str) -> Cancelled:

@@ -4,12 +4,26 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from typing import Optional, Tuple
+from typing import Dict, Mapping, Optional, Tuple, Union
 
 from infusion_node.wire.job import SCHEMA_VERSION
 
 EVENT = "version"
 """The word under `event` in the line; a run never sends it."""
+
+QUESTION = ("--version", "--events", "json")
+"""What the command is asked with."""
+
+ANSWER_SECONDS = 60.0
+"""How long it may take to say who it is; a cold network drive takes its time."""
+
+_ASKERS_OWN = (
+    "PYTHONHOME",
+    "PYTHONPATH",
+    "PYTHONSTARTUP",
+    "PYTHONEXECUTABLE",
+    "__PYVENV_LAUNCHER__",
+)
 
 
 @dataclass(frozen=True)
@@ -51,6 +65,34 @@ def from_line(line: str) -> Optional[Handshake]:
         return None
     version, job_schema, python = (str(text) for text in texts)
     return Handshake(version, job_schema, python, tuple(map(str, presets)))
+
+
+def answer_of(printed: bytes, complained: bytes, exit_code: int) -> Union[Handshake, str]:
+    """The handshake in what the command printed; else what it did instead, as a sentence's end.
+
+    Libraries may print before the line, and whoever fails after it is no engine to start.
+
+    Args:
+        printed: on stdout.
+        complained: on stderr.
+        exit_code: what it left with.
+    """
+    answers = map(from_line, printed.decode("utf-8", "replace").splitlines())
+    answer = next((one for one in answers if one is not None), None)
+    if answer is not None and exit_code == 0:
+        return answer
+    words = (complained or printed).decode("utf-8", "replace").strip().splitlines()
+    said = f": {words[-1][:200]}" if words else ""
+    return f"did not say who it is, and left with {exit_code}{said}"
+
+
+def engine_environment(environment: Mapping[str, str]) -> Dict[str, str]:
+    """The environment without what whoever starts an engine has set for its own interpreter.
+
+    A host that runs Python inside itself may point PYTHONHOME at its own library, with which no
+    other Python starts.
+    """
+    return {name: value for name, value in environment.items() if name not in _ASKERS_OWN}
 
 
 def _numbers(version: str) -> Optional[Tuple[int, int]]:

@@ -129,6 +129,12 @@ def test_what_is_printed_beside_the_answer_is_passed_over(tmp_path: Path) -> Non
     assert answer.version == "1"
 
 
+def test_it_is_asked_as_a_node_asks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without what the asking Python's own environment holds: a node leaves that out, too."""
+    monkeypatch.setenv("PYTHONHOME", str(tmp_path))
+    assert isinstance(asked(answering(tmp_path / "own")), Handshake)
+
+
 def test_a_command_that_cannot_be_started_says_so(tmp_path: Path) -> None:
     """A file that is no program is no traceback."""
     path = tmp_path / COMMAND

@@ -102,7 +102,7 @@ def test_a_script_gets_its_layer(
     status = run_to_end(node, shown, told.append)
 
     assert (status.state, status.layers, status.warnings) == (State.DONE, ("infusion",), ())
-    assert status.result == str(Path(host.workspace()) / "result" / "fire.%04d.exr")
+    assert status.result == str(host.workspace() / "runs/0001/result/fire.%04d.exr")
     assert status.preview is not None
     assert Path(status.preview).exists()
     for frame in FRAMES:
@@ -166,7 +166,7 @@ def test_a_run_outlives_its_host_and_is_found_by_the_next(
     found = InfusionNode(host)
     assert found.attach().state in (State.RUNNING, State.DONE)
     assert wait(found).state is State.DONE
-    assert (host.workspace() / "result" / "fire.1003.exr").exists()
+    assert (host.workspace() / "runs/0001/result/fire.1003.exr").exists()
 
 
 def test_what_the_engine_refuses_is_told_in_its_words(
@@ -205,4 +205,4 @@ def test_ten_nodes_at_once_take_turns(
         assert wait(node, lambda status: lines.add(status.line)).state is State.DONE
 
     assert "Waiting for the CPU: another render is using it." in lines
-    assert all((tmp_path / f"work{k}/result/fire.1003.exr").exists() for k in range(10))
+    assert all((tmp_path / f"work{k}/runs/0001/result/fire.1003.exr").exists() for k in range(10))

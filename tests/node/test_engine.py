@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from infusion_node.engine import ask, engine_environment, find_engine
+from infusion_engine.doctor.handshake import asked
+from infusion_node.engine import ask, find_engine, without_window
 from infusion_node.errors import EngineError
+from infusion_node.wire.handshake import engine_environment
 from tests.node.stand_ins import FINISH, make_engine
 
 
@@ -36,6 +38,19 @@ def test_windows_keeps_commands_elsewhere(tmp_path: Path) -> None:
     command.parent.mkdir()
     command.touch()
     assert find_engine(str(tmp_path), {})[0] == command
+
+
+def test_windows_leaves_the_suffix_out(tmp_path: Path) -> None:
+    """A command may be named as in a terminal, without its .exe."""
+    command = tmp_path / "infusion-render.exe"
+    command.touch()
+    assert find_engine(str(tmp_path / "infusion-render"), {})[0] == command
+
+
+def test_windows_asks_without_a_window() -> None:
+    """CREATE_NO_WINDOW, by its number; nothing of the kind elsewhere."""
+    assert without_window("win32") == {"creationflags": 0x08000000}
+    assert without_window("linux") == without_window("darwin") == {}
 
 
 def test_a_named_engine_that_is_not_there_is_no_reason_to_take_another(tmp_path: Path) -> None:
@@ -75,6 +90,15 @@ def test_something_that_is_no_engine_is_refused_with_its_words(tmp_path: Path) -
     engine = make_engine(tmp_path, FINISH, answer="BusyBox v1.36")
     with pytest.raises(EngineError, match="BusyBox"):
         ask(engine, "PATH", os.environ)
+
+
+def test_one_that_answers_and_then_fails_is_refused(tmp_path: Path) -> None:
+    """As the doctor does: the node and the doctor have one rule."""
+    engine = make_engine(tmp_path, FINISH)
+    engine.write_text(engine.read_text().replace("    sys.exit()", "    sys.exit('no torch')"))
+    with pytest.raises(EngineError, match="left with 1: no torch") as caught:
+        ask(engine, "PATH", os.environ)
+    assert str(caught.value).count(str(asked(engine))) == 1
 
 
 def test_a_file_that_does_not_run_is_refused(tmp_path: Path) -> None:

@@ -139,6 +139,19 @@ def test_every_take_is_counted(tmp_path: Path) -> None:
     assert until(node, ended).state is State.DONE
 
 
+def test_a_percent_sign_in_a_name_is_no_frame_number(tmp_path: Path) -> None:
+    """Names come from the artist's plate."""
+    script = HANDS_OVER.format(write="layer", further=[]).replace("plate.%", "50%_grade_%d.%")
+    node, engine = _node(CountingHost(tmp_path / "work")), _with_farm(tmp_path, script + DIES)
+    _sent(node, engine)
+    until(node, lambda status: status.line == "Waiting for the farm's frames, 0 of 3.")
+    for frame in (1001, 1002, 1003):
+        path = tmp_path / f"work/runs/0001/result/50%_grade_%d.{frame}.exr"
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+    assert until(node, ended).state is State.DONE
+
+
 def test_where_frames_could_be_another_run_s_they_tell_nothing(tmp_path: Path) -> None:
     """In a folder that the artist names frames of an earlier run may stand."""
     node, engine = _node(CountingHost(tmp_path / "work")), _with_farm(tmp_path, GONE)
@@ -148,6 +161,17 @@ def test_where_frames_could_be_another_run_s_they_tell_nothing(tmp_path: Path) -
     assert status.state is State.FAILED
     assert status.line.startswith("The engine ended")
     assert status.remedy == "The farm may have the job: look there, and into the log."
+
+
+def test_frames_that_the_farm_goes_on_with_are_no_mixture(tmp_path: Path) -> None:
+    """Whoever does not wait any longer has to press nothing for the rest."""
+    script = HANDS_OVER.format(write="layer", further=[]) + 'say("frame", frame=1001, path="x")\n'
+    node, engine = _node(CountingHost(tmp_path / "work")), _with_farm(tmp_path, script + WAITS)
+    _sent(node, engine, output=str(tmp_path / "fill"))
+    until(node, lambda status: status.written != ())
+    node.cancel()
+    status = until(node, ended)
+    assert (status.state, status.warnings) == (State.CANCELLED, ())
 
 
 def test_one_that_is_gone_before_it_handed_anything_over(tmp_path: Path) -> None:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from infusion_node.follow import EventsReader
+from infusion_node.node import InfusionNode
+from infusion_node.status import State
 from infusion_node.wire.events import Preview, to_line
+from tests.node.stand_ins import FINISH, CountingHost, ended, make_engine, pressed, until
 
 
 def test_a_line_is_taken_once_and_once_it_is_whole(tmp_path: Path) -> None:
@@ -33,3 +38,27 @@ def test_what_nobody_knows_is_a_sign_of_life_all_the_same(tmp_path: Path) -> Non
     path.write_text('{"event": "danced", "time": 1}\n{torn\n')
     assert reader.new_events() == []
     assert reader.silent_seconds < before
+
+
+def test_a_file_that_is_only_touched_is_a_sign_of_life(tmp_path: Path) -> None:
+    """An engine on a full disk can say no more than that."""
+    path = tmp_path / "events.ndjson"
+    path.write_text("")
+    reader = EventsReader(path)
+    reader.new_events()
+    reader._last_heard -= 100
+    reader.new_events()
+    assert reader.silent_seconds >= 100
+    os.utime(path, (1, 1))
+    reader.new_events()
+    assert reader.silent_seconds < 100
+
+
+def test_an_event_that_cannot_be_understood_does_not_end_the_following(
+    host: CountingHost, node_of: Callable[[CountingHost], InfusionNode], tmp_path: Path
+) -> None:
+    """An engine of another release may write other kinds of values; its end is still heard."""
+    script = 'say("progress", phase=None, done=None, total="many", figures=3)\n' + FINISH
+    node = node_of(host)
+    pressed(node, {"engine": str(make_engine(tmp_path, script))})
+    assert until(node, ended).state is State.DONE

@@ -89,9 +89,13 @@ def test_unix_starts_a_session_of_its_own(system: str, detaches: bool) -> None:
     assert detached(system)["start_new_session"] is detaches
 
 
-def test_windows_starts_without_a_console_in_a_group_of_its_own() -> None:
-    """DETACHED_PROCESS, CREATE_NEW_PROCESS_GROUP and a lower priority, by their numbers."""
-    assert detached("win32") == {"creationflags": 0x8 | 0x200 | 0x4000, "close_fds": True}
+def test_windows_starts_without_a_window_in_a_group_of_its_own() -> None:
+    """CREATE_NO_WINDOW, CREATE_NEW_PROCESS_GROUP and a lower priority, by their numbers.
+
+    With DETACHED_PROCESS each console program that the engine starts would open a window.
+    """
+    flags = 0x08000000 | 0x200 | 0x4000
+    assert detached("win32") == {"creationflags": flags, "close_fds": True}
 
 
 def test_a_folder_that_cannot_be_written_is_told(run: RunFolder, tmp_path: Path) -> None:

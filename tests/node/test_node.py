@@ -67,7 +67,7 @@ def test_a_run_goes_from_idle_through_its_states_to_done(
 def test_the_job_says_what_the_panel_and_the_inputs_say(
     host: CountingHost, node_of: NodeOf, tmp_path: Path
 ) -> None:
-    """Written frames, frame range, knobs; the result beside the runs; a report for previews."""
+    """Written frames, frame range, knobs; result and report in the run's own folder."""
     node = node_of(host)
     engine = make_engine(tmp_path, FINISH)
     pressed(node, {"engine": str(engine), "seed": 7, "layer": "fire", "minutes": 0.0, "view": ""})
@@ -76,7 +76,7 @@ def test_the_job_says_what_the_panel_and_the_inputs_say(
     assert job_of(node) == RenderJob(
         plate=str(work / "footage/plate/plate.%04d.exr"),
         matte=str(work / "footage/matte/matte.%04d.exr"),
-        output=str(work / "result"),
+        output=str(work / "runs/0001/result"),
         frames="1001-1003",
         seed=7,
         layer="fire",

@@ -44,6 +44,8 @@ def test_the_panel_has_what_the_engine_and_the_node_need() -> None:
         ("seed", 0, 0),
         ("view", "  left ", "left"),
         ("output", "", None),
+        ("output", "/shots/fill", "/shots/fill"),
+        ("cache", "~/cache", "~/cache"),
         ("settings", "batch=4, channels=8", {"batch": "4", "channels": "8"}),
         ("matte_grow", 3, 3.0),
         ("use_cache", False, False),
@@ -62,6 +64,9 @@ def test_a_widget_becomes_a_field(name: str, value: Any, expected: object) -> No
         ("matte_grow", 2000.0, "Grow matte: found 2000.0"),
         ("settings", "batch", "Settings: found 'batch', expected KEY=VALUE"),
         ("takes", 0, "Takes: found 0"),
+        ("output", "fill/comp.%04d.exr", "Output: found 'fill/comp.%04d.exr', expected a whole"),
+        ("cache", "./cache", "Cache folder: found './cache', expected a whole path"),
+        ("scratch", "..", "Scratch folder: found '..', expected a whole path"),
     ],
 )
 def test_a_value_that_cannot_be_is_named_by_its_label(name: str, value: Any, words: str) -> None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 import pytest
 
+from infusion_engine.errors import InfusionError
+from infusion_node import status as status_module
 from infusion_node.frame_range import FrameRange
-from infusion_node.status import State, Status, after, spoken
+from infusion_node.status import State, Status, after, ended_silently, spoken
 from infusion_node.wire.events import (
     Event,
     Failed,
@@ -32,6 +36,11 @@ def told(*events: Event) -> Status:
     return status
 
 
+def from_json(figures: Any) -> dict[str, float]:
+    """Figures as a line may hold them, whatever their type says: JSON has `null` for NaN."""
+    return cast("dict[str, float]", figures)
+
+
 @pytest.mark.parametrize(
     ("event", "line"),
     [
@@ -48,6 +57,16 @@ def told(*events: Event) -> Status:
             Progress("inpainting", 1, 2, None, {"take": 2.0, "takes": 4.0}),
             "Inpainting, take 2 of 4.",
         ),
+        (
+            Progress("inpainting", 1, 2, None, from_json({"take": None, "takes": 4.0})),
+            "Inpainting.",
+        ),
+        (Progress("inpainting", 1, 2, None, from_json({"takes": 4.0})), "Inpainting."),
+        (
+            Progress("inpainting", 1, 2, None, from_json({"interval": 1.0, "intervals": None})),
+            "Inpainting.",
+        ),
+        (Progress("inpainting", 1, 2, None, from_json(None)), "Inpainting."),
         (Progress("writing", 5, 48, 1.0), "Writing, 5 of 48."),
         (Progress("polishing", 1, 4), "Polishing, 1 of 4."),
     ],
@@ -113,7 +132,7 @@ def test_warnings_and_previews_and_frames_are_kept() -> None:
         Frame(1001, "x"), Frame(1002, "y"),
     )  # fmt: skip
     assert status.warnings == ("Slow disk. Use another.", "Odd.")
-    assert (status.preview, status.frames_written) == ("b.png", 2)
+    assert (status.preview, status.written) == ("b.png", (FrameRange(1001, 1002),))
 
 
 def test_the_end_is_told_in_its_own_words() -> None:
@@ -140,3 +159,34 @@ def test_signs_of_life_change_nothing() -> None:
 def test_times_are_spoken(seconds: float, words: str) -> None:
     """Seconds, then minutes, then hours."""
     assert spoken(seconds) == words
+
+
+@pytest.mark.parametrize(
+    ("code", "words", "remedy"),
+    [
+        (2, "with code 2 (it refused the job, or a fit diverged)", "Look at the knobs"),
+        (3, "with code 3 (a frame or the matte cannot be used)", "Look at the inputs"),
+        (4, "with code 4 (the device was lost, or had no memory left)", "Lower Memory"),
+        (5, "with code 5 (a disk is full, or cannot be read or written)", "Make room"),
+        (7, "with code 7", "Press Inpaint to go on"),
+        (-9, "by signal 9", "Press Inpaint to go on"),
+    ],
+)
+def test_an_exit_code_is_told_in_words(code: int, words: str, remedy: str) -> None:
+    """Where no last event arrived, as on a full disk, the code is all that there is."""
+    state, line, what_to_do = ended_silently(code)
+    assert (state, line) == (State.FAILED, f"The engine ended {words} without a last word.")
+    assert what_to_do.startswith(remedy)
+
+
+def test_the_exit_codes_of_the_engine_are_known() -> None:
+    """Each deliberate error of the engine has words here; what was cancelled is no failure."""
+    codes = {kind.exit_code for kind in _below(InfusionError)} - {InfusionError.exit_code}
+    assert codes == {*status_module._CODES, 130}
+    assert ended_silently(130)[0] is State.CANCELLED
+    assert ended_silently(None)[1] == "The engine ended without a last word."
+
+
+def _below(kind: type[InfusionError]) -> set[type[InfusionError]]:
+    """Every error of the engine."""
+    return {kind}.union(*(_below(child) for child in kind.__subclasses__()))

@@ -10,12 +10,16 @@ from pathlib import Path
 
 from infusion_engine import __version__
 from infusion_engine.doctor.findings import Finding, carried_out, failed, ok, warning
-from infusion_node.wire.handshake import Handshake, from_line
+from infusion_node.wire.handshake import (
+    ANSWER_SECONDS,
+    QUESTION,
+    Handshake,
+    answer_of,
+    engine_environment,
+)
 
 COMMAND = "infusion-render"
 _NAME = "handshake"
-_SECONDS = 60.0
-"""How long it may take to say who it is; a cold network drive takes its time."""
 _REMEDY = "Install the engine again, in an environment of its own."
 
 
@@ -53,23 +57,18 @@ def asked(command: Path) -> Handshake | str:
     """What the command answers; else what it did instead, as the end of a sentence."""
     try:
         run = subprocess.run(
-            [os.fspath(command), "--version", "--events", "json"],
+            [os.fspath(command), *QUESTION],
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            timeout=_SECONDS,
+            env=engine_environment(os.environ),
+            timeout=ANSWER_SECONDS,
             check=False,
         )
     except OSError as error:
         return f"cannot be started: {error.strerror or error}"
     except subprocess.TimeoutExpired:
-        return f"did not say who it is within {_SECONDS:.0f} s"
-    answers = map(from_line, run.stdout.decode("utf-8", "replace").splitlines())
-    answer = next((one for one in answers if one is not None), None)
-    if answer is not None and run.returncode == 0:
-        return answer
-    words = (run.stderr or run.stdout).decode("utf-8", "replace").strip().splitlines()
-    said = f": {words[-1][:200]}" if words else ""
-    return f"did not say who it is, and left with {run.returncode}{said}"
+        return f"did not say who it is within {ANSWER_SECONDS:.0f} s"
+    return answer_of(run.stdout, run.stderr, run.returncode)
 
 
 def _other(first: str) -> str:

@@ -13,6 +13,7 @@ from typing import Any, Optional, Tuple
 import bpy
 
 from infusion_hosts.blender_host import tree as trees
+from infusion_node.frame_range import numbered
 
 NAME = "Infusion Inpaint"
 _RESULT_IMAGE = "Infusion result"
@@ -34,7 +35,7 @@ class Result:
     def of_take(self, take: int) -> Tuple[Path, Optional[str]]:
         """The first file of a take (counted from 1) and the layer in it; None: the picture."""
         pattern = Path(self.files)
-        name = pattern.name % self.first if "%" in pattern.name else pattern.name
+        name = numbered(pattern.name, self.first)
         if self.layers:
             return pattern.parent / name, self.layers[min(take, len(self.layers)) - 1]
         folder = pattern.parent / f"take{take}" if take > 1 else pattern.parent
@@ -114,7 +115,8 @@ def _layer_socket(group: Any, result: Result) -> Optional[Any]:
     except RuntimeError:  # it is not there, or Blender cannot read it
         return None
     image.name = _RESULT_IMAGE
-    image.source = "SEQUENCE" if "%" in result.files else "FILE"
+    is_lone = numbered(Path(result.files).name, result.first) == Path(result.files).name
+    image.source = "FILE" if is_lone else "SEQUENCE"
     image.filepath = _beside_the_file(str(path))
     node = group.nodes.new(trees.IMAGE)
     node.location, node.label = (-600, -250), _RESULT_IMAGE

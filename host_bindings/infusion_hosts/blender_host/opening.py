@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import os
-import subprocess
+import threading
 from pathlib import Path
-from typing import Any, Optional, Set
+from typing import Any, Optional, Set, Tuple
 
 import bpy
 
 from infusion_hosts.blender_host import sessions
 from infusion_hosts.blender_host.active import meant_node
 from infusion_hosts.blender_host.group import kept_result
-from infusion_node.engine import engine_environment, find_engine
-from infusion_node.errors import EngineError
+from infusion_hosts.blender_host.properties import shown
+from infusion_node.doctor import doctor_says
+from infusion_node.errors import NodeError
 
-DOCTOR = "infusion-doctor"
-"""The engine's own check of the machine; it lies beside the engine's command."""
-
-DOCTOR_SECONDS = 120.0
-"""How long the doctor may take."""
+TICK_SECONDS = 0.2
+"""How often it is looked whether the doctor has answered."""
 
 TEXT_NAME = "Infusion doctor"
 """The text in Blender's text editor that holds what the doctor said."""
+
+LOG_NAME = "Infusion log"
+"""The text that holds the end of a run's log."""
+
+LOG_LINES = 200
+"""How many lines of it."""
 
 
 class OpenReportOperator(bpy.types.Operator):
@@ -72,18 +76,88 @@ class DoctorOperator(bpy.types.Operator):
     bl_label = "Doctor"
 
     def execute(self, context: Any) -> Set[str]:
-        """Put what it says into a text, and name that in a message."""
+        """Ask and wait: for scripts and for Blender without a window."""
+        self._ask(context)
+        self._thread.join()
+        return self._answered()
+
+    def invoke(self, context: Any, _event: Any) -> Set[str]:
+        """Ask, and come back with the ticks of a timer: the answer takes seconds."""
+        if bpy.app.background:
+            return self.execute(context)
+        self._ask(context)
+        manager = context.window_manager
+        self._timer: Any = manager.event_timer_add(TICK_SECONDS, window=context.window)
+        manager.modal_handler_add(self)
+        self.report({"INFO"}, "The doctor looks at this machine.")
+        return {"RUNNING_MODAL"}
+
+    def modal(self, context: Any, event: Any) -> Set[str]:
+        """Leave everything to Blender until the answer is there."""
+        if event.type != "TIMER" or self._thread.is_alive():
+            return {"PASS_THROUGH"}
+        context.window_manager.event_timer_remove(self._timer)
+        return self._answered()
+
+    def cancel(self, context: Any) -> None:
+        """Blender ends the operator; nobody waits for the answer any more."""
+        context.window_manager.event_timer_remove(self._timer)
+
+    def _ask(self, context: Any) -> None:
+        """Ask on a thread, with what the panel holds; Blender's own data stays with Blender's."""
         node = meant_node(context)
-        knob = "" if node is None else bpy.path.abspath(node.node_tree.infusion.knobs.engine)
-        try:
-            said = doctor_says(knob)
-        except EngineError as error:
-            self.report({"ERROR"}, str(error))
+        held = {} if node is None else shown(node.node_tree)
+        self._said = self._error = ""
+
+        def ask() -> None:
+            try:
+                self._said = doctor_says(held, os.environ)
+            except NodeError as error:
+                self._error = str(error)
+
+        self._thread = threading.Thread(target=ask, name="infusion-doctor", daemon=True)
+        self._thread.start()
+
+    def _answered(self) -> Set[str]:
+        """Put what it said into a text, and name that in a message."""
+        if self._error:
+            self.report({"ERROR"}, self._error)
             return {"CANCELLED"}
-        text = bpy.data.texts.get(TEXT_NAME) or bpy.data.texts.new(TEXT_NAME)
-        text.from_string(said)
+        show_text(TEXT_NAME, self._said)
         self.report({"INFO"}, f"See the text '{TEXT_NAME}' in a text editor.")
         return {"FINISHED"}
+
+
+class OpenLogOperator(bpy.types.Operator):
+    """Show what the engine and its libraries printed in the last run."""
+
+    bl_idname = "infusion.open_log"
+    bl_label = "Open log"
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        """True when the last run has a log."""
+        return bool(log_lines(meant_node(context)))
+
+    def execute(self, context: Any) -> Set[str]:
+        """Put its end into a text, and name that in a message."""
+        show_text(LOG_NAME, "\n".join(log_lines(meant_node(context))) + "\n")
+        self.report({"INFO"}, f"See the text '{LOG_NAME}' in a text editor.")
+        return {"FINISHED"}
+
+
+def log_lines(node: Optional[Any]) -> Tuple[str, ...]:
+    """The end of the log of a node's last run, after where it is; () where there is none."""
+    session = None if node is None else sessions.SESSIONS.get(node.node_tree.session_uid)
+    run = None if session is None else session.node.run
+    lines = () if run is None else run.last_log_lines(LOG_LINES)
+    return (f"The last lines of {run.log}:", *lines) if run is not None and lines else ()
+
+
+def show_text(name: str, said: str) -> None:
+    """Keep words in a text of that name, for Blender's text editor."""
+    text = bpy.data.texts.get(name) or bpy.data.texts.new(name)
+    text.from_string(said)
 
 
 def report_page(node: Optional[Any]) -> Optional[Path]:
@@ -99,29 +173,3 @@ def result_folder(node: Optional[Any]) -> Optional[Path]:
     result = None if node is None else kept_result(node.node_tree)
     folder = None if result is None else Path(result.files).parent
     return folder if folder is not None and folder.is_dir() else None
-
-
-def doctor_says(knob: str) -> str:
-    """What the doctor beside the engine's command has to say.
-
-    Raises:
-        EngineError: there is no engine, or no doctor beside it.
-    """
-    command, _ = find_engine(knob or None, os.environ)
-    doctor = command.with_name(DOCTOR + command.suffix)
-    try:
-        run = subprocess.run(
-            [os.fspath(doctor)], stdin=subprocess.DEVNULL, capture_output=True, check=False,
-            env=engine_environment(os.environ), timeout=DOCTOR_SECONDS,
-        )  # fmt: skip
-    except OSError as error:
-        raise EngineError(
-            f"'{doctor}' cannot be started: {error.strerror or error}.",
-            remedy="Install engine and node of one release.",
-        ) from None
-    except subprocess.TimeoutExpired:
-        raise EngineError(
-            f"'{doctor}' did not answer within {DOCTOR_SECONDS:.0f} s.",
-            remedy="Try it in a terminal.",
-        ) from None
-    return (run.stdout + run.stderr).decode("utf-8", "replace")

@@ -10,11 +10,15 @@ import bpy
 from infusion_hosts.blender_host import sessions
 from infusion_hosts.blender_host.active import meant_node, our_nodes, own_group
 from infusion_hosts.blender_host.sessions import Session, session_of
+from infusion_hosts.blender_host.tree import TREE
 from infusion_node.errors import NodeError
 from infusion_node.status import State, Status, spoken
 
 TICK_SECONDS = 0.1
 """How often the modal operator writes a frame or reads what the engine said."""
+
+RENDERING = "Blender is rendering. Press the button again when it is done."
+"""What a button says while no tree may be rendered or changed."""
 
 
 def node_name() -> Any:
@@ -28,6 +32,7 @@ class InpaintOperator(bpy.types.Operator):
 
     bl_idname = "infusion.inpaint"
     bl_label = "Inpaint"
+    bl_options = {"UNDO"}  # noqa: RUF012 - Blender reads it as it stands
     __annotations__ = {"node": node_name()}
 
     @classmethod
@@ -52,16 +57,23 @@ class InpaintOperator(bpy.types.Operator):
         return self.execute(context) if bpy.app.background else self._started(context)
 
     def modal(self, context: Any, event: Any) -> Set[str]:
-        """Step with the timer, stop with Esc, leave all else to Blender."""
-        if event.type == "ESC" and event.value == "PRESS":
+        """Step with the timer, stop with Esc over a compositor, leave all else to Blender."""
+        is_escape = event.type == "ESC" and event.value == "PRESS"
+        if is_escape and is_over_compositor(context, event):
             self._session.node.cancel()
             return {"RUNNING_MODAL"}
         if event.type != "TIMER":
             return {"PASS_THROUGH"}
-        status = self._session.step()
-        if status.state.is_working:
-            show_progress(context, status)
-            return {"PASS_THROUGH"}
+        try:
+            status = self._session.step()
+            if status.state.is_working:
+                show_progress(context, status)
+                return {"PASS_THROUGH"}
+        except Exception as error:  # noqa: BLE001 - Blender would leave header and timer as they are
+            self._leave(context)
+            sessions.watch()
+            self.report({"ERROR"}, sessions.trouble(error))
+            return {"CANCELLED"}
         self._leave(context)
         return self._reported(status)
 
@@ -89,6 +101,9 @@ class InpaintOperator(bpy.types.Operator):
         if node is None:
             self.report({"ERROR"}, "There is no such Infusion Inpaint node.")
             return None
+        if sessions.is_rendering():
+            self.report({"ERROR"}, RENDERING)
+            return None
         session = session_of(own_group(node))
         try:
             session.begin()
@@ -114,10 +129,11 @@ class InpaintOperator(bpy.types.Operator):
 
 
 class NewTakeOperator(bpy.types.Operator):
-    """Inpaint again with the next seed: another fill from the same fits, so it costs little."""
+    """Inpaint again with new seeds: another fill from the same fits, so it costs little."""
 
     bl_idname = "infusion.new_take"
     bl_label = "New take"
+    bl_options = {"UNDO"}  # noqa: RUF012 - Blender reads it as it stands
     __annotations__ = {"node": node_name()}
 
     @classmethod
@@ -126,12 +142,16 @@ class NewTakeOperator(bpy.types.Operator):
         return bool(our_nodes(context))
 
     def execute(self, context: Any) -> Set[str]:
-        """Count the seed up and inpaint."""
+        """Move the seed past the takes that there are, and inpaint."""
         node = meant_node(context, self.node)
         if node is None:
             self.report({"ERROR"}, "There is no such Infusion Inpaint node.")
             return {"CANCELLED"}
-        own_group(node).infusion.knobs.seed += 1
+        if sessions.is_rendering():
+            self.report({"ERROR"}, RENDERING)
+            return {"CANCELLED"}
+        knobs = own_group(node).infusion.knobs
+        knobs.seed += max(1, knobs.takes)
         how = "EXEC_DEFAULT" if bpy.app.background else "INVOKE_DEFAULT"
         try:
             answer = bpy.ops.infusion.inpaint(how, node=node.name)
@@ -163,6 +183,20 @@ class CancelOperator(bpy.types.Operator):
         return {"FINISHED"}
 
 
+def is_over_compositor(context: Any, event: Any) -> bool:
+    """True when the mouse is over a compositor, its sidebar and header included.
+
+    Elsewhere Esc ends something else: a transform, playback, a menu.
+    """
+    return any(
+        area.type == "NODE_EDITOR"
+        and area.ui_type == TREE
+        and area.x <= event.mouse_x < area.x + area.width
+        and area.y <= event.mouse_y < area.y + area.height
+        for area in context.window.screen.areas
+    )
+
+
 def show_progress(context: Any, status: Any) -> None:
     """Show a status in the compositors' headers, the status bar and the cursor; None: no more."""
     text = None if status is None else header_text(status)
@@ -181,7 +215,8 @@ def header_text(status: Status) -> str:
     """A status as one line for a header."""
     share = "" if status.fraction is None else f"{100 * status.fraction:.0f} %  "
     left = time_left(status)
-    return f"Infusion: {share}{status.line}{left and f'  About {left}.'}  Esc cancels."
+    known = f"{share}{status.line}{left and f'  About {left}.'}"
+    return f"Infusion: {known}  Esc over the compositor cancels."
 
 
 def time_left(status: Status) -> str:

@@ -8,9 +8,9 @@ import bpy
 
 from infusion_hosts.blender_host import preview, sessions
 from infusion_hosts.blender_host.adding import AddNodeOperator, draw_in_menu
-from infusion_hosts.blender_host.group import rebuild
 from infusion_hosts.blender_host.opening import (
     DoctorOperator,
+    OpenLogOperator,
     OpenReportOperator,
     RevealFilesOperator,
 )
@@ -19,7 +19,7 @@ from infusion_hosts.blender_host.properties import knob_class, node_class
 from infusion_hosts.blender_host.sidebar import panel_classes
 
 KNOBS = knob_class()
-NODE = node_class(KNOBS, lambda kept, _context: rebuild(kept.id_data))
+NODE = node_class(KNOBS, sessions.show_take)
 
 CLASSES: Tuple[Any, ...] = (
     KNOBS,
@@ -30,6 +30,7 @@ CLASSES: Tuple[Any, ...] = (
     CancelOperator,
     OpenReportOperator,
     RevealFilesOperator,
+    OpenLogOperator,
     DoctorOperator,
     *panel_classes(),
 )

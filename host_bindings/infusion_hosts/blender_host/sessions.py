@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Iterator, Optional
+import sys
+from typing import Any, Callable, Dict, Iterator, List, Optional
 
 import bpy
 
@@ -27,6 +28,8 @@ class Session:
         self.has_operator = False
         """True while a modal operator steps it; else the timer does."""
         self._writing: Optional[Iterator[Status]] = None
+        self._waiting: List[Callable[[], None]] = []
+        self._complaint = ""
 
     def begin(self) -> None:
         """Start a run with what the panel holds.
@@ -40,9 +43,14 @@ class Session:
         self._writing = self.node.inpaint(shown(group))
 
     def step(self) -> Status:
-        """Write one more frame, or read what the engine said; takes in a result that is done."""
+        """Write one more frame, or read what the engine said; takes in a result that is done.
+
+        While Blender renders nothing is rendered or rebuilt: its render reads the same trees.
+        """
         before = self.node.status
         if self._writing is not None:
+            if is_rendering():
+                return before
             status = next(self._writing, None)
             if status is None or not status.state.is_working:
                 self._writing = None
@@ -50,8 +58,26 @@ class Session:
             self.node.poll()
         status = self.node.status
         if status.state is State.DONE and before.state is not State.DONE:
-            self.take_in()
+            self.once_not_rendering(self.take_in)
+        self.do_what_waits()
         return status
+
+    def once_not_rendering(self, change: Callable[[], None]) -> None:
+        """Make a change to the group now, or when Blender's render is over."""
+        self._waiting.append(change)
+        self.do_what_waits()
+        if self._waiting:
+            watch()
+
+    def do_what_waits(self) -> None:
+        """Make the changes that waited for the end of a render, unless it goes on."""
+        while self._waiting and not is_rendering():
+            self._waiting.pop(0)()
+
+    @property
+    def is_busy(self) -> bool:
+        """True while it has to be stepped."""
+        return self.node.status.state.is_working or bool(self._waiting)
 
     def attach(self) -> Status:
         """Find the last run again; one that is done is wired in unless it is already.
@@ -63,8 +89,14 @@ class Session:
             return self.node.status
         status = self.node.attach()
         if status.state is State.DONE:
-            self.take_in(anew=False)
+            self.once_not_rendering(lambda: self.take_in(anew=False))
         return status
+
+    def complain(self, error: Exception) -> None:
+        """Say in the terminal what went wrong, once and not with every tick."""
+        if repr(error) != self._complaint:
+            self._complaint = repr(error)
+            sys.stderr.write(f"{trouble(error)}\n")
 
     def take_in(self, *, anew: bool = True) -> None:
         """Wire the result of the run that is done into the group.
@@ -113,7 +145,11 @@ def attach_all() -> None:
     """Find the runs of every group of the open file again, and look after those that go on."""
     for group in infusion_groups():
         if group.library is None:
-            session_of(group).attach()
+            session = session_of(group)
+            try:
+                session.attach()
+            except Exception as error:  # noqa: BLE001 - the others have to be found, too
+                session.complain(error)
     watch()
 
 
@@ -125,12 +161,55 @@ def watch() -> None:
 
 def step_all() -> Optional[float]:
     """Step every run that no operator steps; returns when to be called again, None for never."""
-    working = [s for s in SESSIONS.values() if s.node.status.state.is_working]
+    working = [session for session in SESSIONS.values() if session.is_busy]
     for session in working:
         if not session.has_operator:
-            session.step()
+            try:
+                before = kept_by(session)
+                session.step()
+                if kept_by(session) != before:
+                    push_undo()
+            except Exception as error:  # noqa: BLE001 - the others have to be looked after
+                session.complain(error)
             redraw()
     return POLL_SECONDS if working else None
+
+
+def trouble(error: Exception) -> str:
+    """What to say of an error that nobody has foreseen."""
+    return f"Infusion Inpaint: Blender said {type(error).__name__}: {error}."
+
+
+def kept_by(session: Session) -> Optional[groups.Result]:
+    """The result that a session's group holds; None when it has none, or is gone."""
+    group = found_group(session.group_id)
+    return None if group is None else groups.kept_result(group)
+
+
+def push_undo() -> None:
+    """Make what the timer has changed a step of its own: else undoing it would undo more.
+
+    What an operator changes Blender makes a step by itself.
+    """
+    bpy.ops.ed.undo_push(message="Infusion Inpaint")
+
+
+def is_rendering() -> bool:
+    """True while Blender renders in the background of its window."""
+    return bool(bpy.app.is_job_running("RENDER"))
+
+
+def show_take(kept: Any, _context: Any) -> None:
+    """Show the take that the artist has chosen."""
+    group = kept.id_data
+    group_id = group.session_uid
+
+    def rebuild() -> None:
+        found = found_group(group_id)
+        if found is not None:
+            groups.rebuild(found)
+
+    session_of(group).once_not_rendering(rebuild)
 
 
 def redraw() -> None:

@@ -13,6 +13,7 @@ from infusion_hosts.blender_host.adding import AddNodeOperator
 from infusion_hosts.blender_host.group import kept_result
 from infusion_hosts.blender_host.opening import (
     DoctorOperator,
+    OpenLogOperator,
     OpenReportOperator,
     RevealFilesOperator,
 )
@@ -78,11 +79,15 @@ class StatusPanel(bpy.types.Panel):
         # Their whole names are wider than half a sidebar.
         row.operator(OpenReportOperator.bl_idname, text="Report", icon="URL")
         row.operator(RevealFilesOperator.bl_idname, text="Files", icon="FILE_FOLDER")
+        row.operator(OpenLogOperator.bl_idname, text="Log", icon="TEXT")
         layout.operator(DoctorOperator.bl_idname, icon="HEART")
 
 
 def draw_status(layout: Any, status: Status, letters: int) -> None:
-    """The bar, the sentence, the remedy, the picture and the warnings; lines have `letters`."""
+    """The bar, the words, the log's last line, the picture and the warnings.
+
+    Lines have `letters`.
+    """
     box = layout.box().column(align=True)
     if status.state.is_working and status.fraction is not None:
         left = time_left(status)
@@ -91,6 +96,8 @@ def draw_status(layout: Any, status: Status, letters: int) -> None:
     draw_text(box, status.line, letters, _ICONS.get(status.state, "NONE"))
     if status.remedy:
         draw_text(box, status.remedy, letters)
+    if status.details:  # the last thing that was printed; Log has the rest
+        draw_text(box, status.details[-1], letters)
     icon = 0 if status.preview is None else icon_of(status.preview)
     if icon:
         layout.template_icon(icon_value=icon, scale=PREVIEW_LINES)

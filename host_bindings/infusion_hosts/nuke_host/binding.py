@@ -9,8 +9,9 @@ from typing import Any, Dict, List, Optional, Tuple
 import nuke
 
 from infusion_hosts.nuke_host import panel, reads
-from infusion_hosts.nuke_host.group import child, prepare_write, unrecorded
-from infusion_node.errors import SetupError
+from infusion_hosts.nuke_host.group import child, prepare_write
+from infusion_hosts.nuke_host.panel import unrecorded
+from infusion_node.errors import SetupError, StoppedError
 from infusion_node.host import Clip, Footage
 
 _INPUTS = {Clip.PLATE: 0, Clip.MATTE: 1}
@@ -57,20 +58,27 @@ class NukeHost:
         return None
 
     def write_frame(self, clip: Clip, frame: int, path: Path) -> None:
-        """Render one frame of an input with the Write inside of the Group, at full size.
+        """Render the needed channels of one frame with the Write inside of the Group, at full size.
 
         Raises:
             SetupError: proxy mode is on, or Nuke could not; says what it said.
+            StoppedError: somebody pressed Cancel in Nuke's own render window.
         """
         self._refuse_to_write(clip)
         write = child(self._group, f"{clip.value}_write")
         with unrecorded():
-            prepare_write(write, path.suffix)
+            prepare_write(write, path.suffix, self._channels(clip))
             write["file"].setValue(path.as_posix())
             write["disable"].setValue(False)
             try:
                 nuke.execute(write, frame, frame, 1)
-            except RuntimeError as error:
+            except (RuntimeError, nuke.CancelledError) as error:
+                # Nuke has an exception for it, and has also said it by RuntimeError's text.
+                if isinstance(error, nuke.CancelledError) or str(error).startswith("Cancelled"):
+                    raise StoppedError(
+                        f"Cancelled at frame {frame} of the {clip.value}.",
+                        remedy="Press Inpaint to go on from there.",
+                    ) from None
                 raise SetupError(
                     f"Nuke could not render frame {frame} of the {clip.value}: {error}.",
                     remedy="Look at that frame in a Viewer; then press Inpaint again.",
@@ -139,6 +147,22 @@ class NukeHost:
     def _source(self, clip: Clip) -> Optional[nuke.Node]:
         """What is connected to that input."""
         return reads.source_of(self._group, _INPUTS[clip])
+
+    def _channels(self, clip: Clip) -> str:
+        """The channels of an input that the engine needs: CG streams have hundreds of others.
+
+        The Copies take nothing but the layer from the result, so whatever else the plate has comes
+        from the plate. Where the matte may be in a layer that is not RGBA, all are written.
+        """
+        named = str(self._group["matte_channel"].value() or "")
+        holds_matte = clip is Clip.MATTE or self._source(Clip.MATTE) is None
+        if not holds_matte:
+            return "rgb"
+        if named:
+            return "rgba" if named in ("R", "G", "B", "A") else "all"
+        source = self._source(clip)
+        has_alpha = source is not None and "rgba.alpha" in source.channels()
+        return "rgba" if has_alpha else "all"
 
     def _gives_all(self, clip: Clip, first: int, last: int) -> bool:
         """False for a matte whose Read is shorter than the plate: outside it gives what no file is.

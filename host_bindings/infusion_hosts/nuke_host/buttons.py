@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import threading
 import webbrowser
 from pathlib import Path
 
 import nuke
 
+from infusion_hosts.nuke_host import panel
+from infusion_hosts.nuke_host.group import wired_files
 from infusion_hosts.nuke_host.sessions import Session, session_of
 from infusion_hosts.nuke_host.updates import Bar
+from infusion_node.doctor import doctor_says
 from infusion_node.errors import NodeError
 from infusion_node.job_folder import JobFolder, Where
 from infusion_node.status import State, Status
@@ -87,8 +92,9 @@ def reveal_files(group: nuke.Group) -> None:
         return
     found = session.node.status.result
     run = session.last_run()
-    own = [] if run is None or session.last_where() is Where.HERE else [run.path / "result"]
-    folders = ([Path(found).parent] if found else []) + own + [workspace / "result", workspace]
+    own = [] if run is None else [run.result]
+    wired = [path.parent for path in (wired_files(group),) if path is not None]
+    folders = ([Path(found).parent] if found else []) + own + wired + [workspace]
     for folder in folders:
         if folder.is_dir():
             webbrowser.open(folder.as_uri())
@@ -105,10 +111,28 @@ def clear(group: nuke.Group) -> None:
     session.clear()
 
 
+def doctor(group: nuke.Group) -> None:
+    """Ask the engine's doctor on a thread, and show its page when it has answered."""
+    try:
+        held = panel.shown(group)
+    except NodeError as error:
+        nuke.message(str(error))
+        return
+
+    def ask() -> None:
+        try:
+            said = doctor_says(held, os.environ)
+        except NodeError as error:
+            said = str(error)
+        nuke.executeInMainThread(nuke.message, args=(said,))
+
+    threading.Thread(target=ask, name="infusion-doctor", daemon=True).start()
+
+
 def _begin_or_say(session: Session, status: Status) -> None:
     """Follow a run that has begun; say at once why one has not."""
-    session.show(status)
     if status.state is State.RUNNING:
-        session.follow()
-    elif status.state is State.FAILED:
+        session.follow()  # first: a run has to be looked after, whatever the panel says to it
+    session.show(status)
+    if status.state is State.FAILED:
         nuke.message(f"{status.line} {status.remedy}".rstrip())

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Iterator, Tuple, cast
+from pathlib import Path
+from typing import Optional, Tuple, cast
 
 import nuke
 
 from infusion_hosts.nuke_host import panel
+from infusion_hosts.nuke_host.panel import unrecorded
 from infusion_node.host import Clip
 
 NAME = "InfusionInpaint1"
@@ -73,10 +74,10 @@ def child(group: nuke.Group, name: str) -> nuke.Node:
     return found
 
 
-def prepare_write(write: nuke.Node, suffix: str) -> None:
-    """Have the Write write the stream's own values, all channels, in the suffix's format."""
+def prepare_write(write: nuke.Node, suffix: str, channels: str = "all") -> None:
+    """Have the Write write the stream's own values of these channels, in the suffix's format."""
     write["file_type"].setValue(suffix.lstrip("."))
-    write["channels"].setValue("all")
+    write["channels"].setValue(channels)
     write["raw"].setValue(True)
     for name, wanted in (_DPX if suffix == ".dpx" else _EXR).items():
         knob = write.knob(name)
@@ -93,13 +94,13 @@ def wire(group: nuke.Group, result: Result) -> None:
         for name, value in (
             ("first", result.first), ("last", result.last),
             ("origfirst", result.first), ("origlast", result.last),
-            ("before", "black"), ("after", "black"), ("on_error", "black"),
+            ("before", "black"), ("after", "black"), ("on_error", "error"),
             ("raw", True), ("disable", False),
         ):  # fmt: skip
             read[name].setValue(value)
         below = child(group, "plate")
         for number, layer in enumerate(result.layers or (result.layer,), start=1):
-            below = _copy(below, read, number, layer, is_own_layer=bool(result.layers))
+            below = _copy(below, read, number, layer, result)
         fill = child(group, "fill_in_rgb")
         fill.setInput(0, below)
         shown = result.layers[0] if result.layers else result.layer
@@ -120,6 +121,12 @@ def unwire(group: nuke.Group) -> None:
         child(group, "result")["disable"].setValue(True)
 
 
+def wired_files(group: nuke.Group) -> Optional[Path]:
+    """The pattern of the result that the node shows; None while it shows none."""
+    read = child(group, "result")
+    return None if read["disable"].value() else Path(str(read["file"].value()))
+
+
 def show_view(group: nuke.Group, view: str) -> None:
     """Give out that view alone, in all views; an empty name gives out every view as it is."""
     with unrecorded():
@@ -129,26 +136,15 @@ def show_view(group: nuke.Group, view: str) -> None:
         node["disable"].setValue(not view)
 
 
-@contextmanager
-def unrecorded() -> Iterator[None]:
-    """Keep what the node does to itself out of the artist's undo history."""
-    nuke.Undo.disable()
-    try:
-        yield
-    finally:
-        nuke.Undo.enable()
-
-
 def _write_node(name: str, source: nuke.Node) -> None:
     """A Write that is disabled, so that rendering the script never runs it."""
     write = nuke.nodes.Write(name=name, inputs=[source], disable=True)
     prepare_write(write, ".exr")
 
 
-def _copy(
-    below: nuke.Node, read: nuke.Node, number: int, layer: str, *, is_own_layer: bool
-) -> nuke.Node:
+def _copy(below: nuke.Node, read: nuke.Node, number: int, layer: str, result: Result) -> nuke.Node:
     """One layer of the result, copied over what lies below; returns the last node."""
+    is_own_layer = bool(result.layers)
     nuke.Layer(layer, [f"{layer}.{component}" for component in COMPONENTS])
     copy = nuke.nodes.Copy(name=f"copy{number}", inputs=[below, read])
     for index, component in enumerate(COMPONENTS if is_own_layer else COMPONENTS[:3]):
@@ -157,12 +153,13 @@ def _copy(
         copy[f"to{index}"].setValue(f"{layer}.{component}")
     if is_own_layer:
         return copy
-    # Without a layer the whole picture is the fill, so its alpha is 1 everywhere.
+    # Without a layer the whole picture is the fill, so its alpha is 1 wherever there is one: at
+    # other frames the Read is black, and the plate has to be seen.
     copy["from3"].setValue("none")
     copy["to3"].setValue("none")
     opaque = nuke.nodes.Expression(name=f"copy{number}_alpha", inputs=[copy])
     opaque["channel0"].setValue(f"{layer}.alpha")
-    opaque["expr0"].setValue("1")
+    opaque["expr0"].setValue(f"frame >= {result.first} && frame <= {result.last}")
     return opaque
 
 

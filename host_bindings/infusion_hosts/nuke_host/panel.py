@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Dict, Optional, Tuple
+from typing import Any, Dict, Iterator, Optional, Tuple
 
 import nuke
 
@@ -61,6 +62,8 @@ BUTTONS: Tuple[Button, ...] = (
            "Open the folder of the frames that were written."),
     Button("infusion_clear", "Clear", "clear",
            "Take the fill out of the node; its files are kept."),
+    Button("infusion_doctor", "Doctor", "doctor",
+           "Ask whether this machine is fit for the engine; the answer takes some seconds."),
 )  # fmt: skip
 """The buttons, in the order of the panel."""
 
@@ -68,7 +71,9 @@ BUTTONS: Tuple[Button, ...] = (
 def add_panel(group: nuke.Group) -> None:
     """Give a new Group its knobs: status, buttons, the table's settings, and the hidden ones."""
     group.addKnob(nuke.Tab_Knob("infusion_tab", "Infusion Inpaint"))
-    group.addKnob(nuke.Text_Knob(STATUS, "Status", Status().line))
+    status = nuke.Text_Knob(STATUS, "Status", Status().line)
+    status.setFlag(nuke.NO_UNDO)
+    group.addKnob(status)
     for number, button in enumerate(BUTTONS):
         script = nuke.PyScript_Knob(button.name, button.label, _command(button))
         script.setTooltip(button.tooltip)
@@ -116,10 +121,26 @@ def shown(group: nuke.Group) -> Dict[str, Any]:
 
 
 def show(group: nuke.Group, status: Status) -> None:
-    """Put a status into the panel."""
+    """Put a status into the panel: nothing to undo, and while it works nothing to save either."""
     text = status_text(status)
-    if group[STATUS].value() != text:
+    if group[STATUS].value() == text:
+        return
+    script = nuke.root()
+    was_modified = script.modified()
+    with unrecorded():
         group[STATUS].setValue(text)
+    if status.state.is_working:
+        script.setModified(was_modified)
+
+
+@contextmanager
+def unrecorded() -> Iterator[None]:
+    """Keep what the node does to itself out of the artist's undo history."""
+    nuke.Undo.disable()
+    try:
+        yield
+    finally:
+        nuke.Undo.enable()
 
 
 def status_text(status: Status) -> str:
@@ -179,4 +200,5 @@ def _typed(knob: Knob) -> nuke.Knob:
 def _hidden(knob: nuke.Knob) -> nuke.Knob:
     """The same knob, out of sight but saved with the script."""
     knob.setFlag(nuke.INVISIBLE)
+    knob.setFlag(nuke.NO_UNDO)
     return knob

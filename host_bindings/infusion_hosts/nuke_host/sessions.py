@@ -11,7 +11,8 @@ import nuke
 
 from infusion_hosts.nuke_host import panel
 from infusion_hosts.nuke_host.binding import NukeHost, ours
-from infusion_hosts.nuke_host.group import NAME, Result, build, show_view, unrecorded, unwire, wire
+from infusion_hosts.nuke_host.group import NAME, Result, build, show_view, unwire, wire
+from infusion_hosts.nuke_host.panel import unrecorded
 from infusion_hosts.nuke_host.updates import Follower
 from infusion_node.engine import farm_beside, find_engine
 from infusion_node.errors import NodeError
@@ -74,7 +75,7 @@ class Session:
     def follow(self) -> None:
         """Keep the panel up to date until the run has ended; returns at once."""
         self.unfollow()
-        self.follower = Follower(self.node, self.show, self.group.name())
+        self.follower = Follower(self.node, self.show, lambda: self.is_alive, self.group.name())
         self.follower.start()
 
     def unfollow(self) -> None:
@@ -161,6 +162,7 @@ def _adopt(group: nuke.Group) -> Session:
             group[panel.SETTLED].setValue("")
             identity = uuid.uuid4().hex
             group[panel.IDENTITY].setValue(identity)
+            panel.show(group, Status())  # what it came with is the other node's
         _show_farm(group)
     _SESSIONS[identity] = Session(group)
     return _SESSIONS[identity]
@@ -180,7 +182,10 @@ def _show_farm(group: nuke.Group) -> None:
 def _attach(session: Session) -> None:
     """Find a run that went on, or ended, while the script was closed."""
     run = session.last_run()
-    if run is None or run.path.name == str(session.group[panel.SETTLED].value()):
+    if run is None:
+        panel.show(session.group, Status())  # its runs are elsewhere, and nobody follows them
+        return
+    if run.path.name == str(session.group[panel.SETTLED].value()):
         return
     if session.node.attach().state is not State.IDLE:
         session.follow()  # shows it once the script has been read to its end

@@ -17,8 +17,9 @@ import nuke
 
 from infusion_hosts.nuke_host import panel
 from infusion_hosts.nuke_host.binding import ours
-from infusion_hosts.nuke_host.sessions import session_of
+from infusion_hosts.nuke_host.sessions import Session, session_of
 from infusion_node.errors import NodeError
+from infusion_node.job_folder import Where
 from infusion_node.node import POLL_SECONDS
 from infusion_node.status import State, Status
 
@@ -30,23 +31,42 @@ def run(group: nuke.Group, say: Say) -> Status:
     """Inpaint one node and wait for its end; the status is the last one. Ctrl-C stops it."""
     session = session_of(group)
     try:
+        _wait_for_another(session, say)
         steps = session.node.inpaint(session.host.shown())
     except NodeError as error:
         return Status(State.FAILED, error.message, error.remedy)
     for status in steps:
         say(status.line)
-    told = session.node.status.line
     while session.node.status.state is State.RUNNING:
         try:
-            time.sleep(POLL_SECONDS)
-            text = panel.status_text(session.node.poll())
-            if text != told:
-                told = text
-                say(text)
+            _follow(session, say)
         except KeyboardInterrupt:  # noqa: PERF203 - it may come at any look
             session.node.cancel()  # the engine would go on without us
     session.show(session.node.status)
     return session.node.status
+
+
+def _wait_for_another(session: Session, say: Say) -> None:
+    """Wait for a run that somebody else has started on the node; it is theirs to cancel.
+
+    It may be for other frames or settings, so what was asked here is done after it: from the same
+    fits, where they are the same.
+    """
+    if session.last_where() is Where.HERE and session.node.attach().state is State.RUNNING:
+        run = session.node.run
+        say(f"A run goes on already{'' if run is None else f', {run.path}'}: waiting for its end.")
+        _follow(session, say)
+
+
+def _follow(session: Session, say: Say) -> None:
+    """Say what the engine says, until its end."""
+    told = panel.status_text(session.node.status)
+    while session.node.status.state is State.RUNNING:
+        time.sleep(POLL_SECONDS)
+        text = panel.status_text(session.node.poll())
+        if text != told:
+            told = text
+            say(text)
 
 
 def main(arguments: Sequence[str]) -> int:

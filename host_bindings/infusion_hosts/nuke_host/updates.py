@@ -49,11 +49,16 @@ class Follower:
     no knob may be set, so it is offered again. Nobody waits for the main thread.
     """
 
-    def __init__(self, node: InfusionNode, show: Show, title: str) -> None:
+    def __init__(
+        self, node: InfusionNode, show: Show, is_alive: Callable[[], bool], title: str
+    ) -> None:
+        """`is_alive` is asked on the main thread: False once Nuke has no such node any more."""
         self._node = node
         self._show_status = show
+        self._is_alive = is_alive
         self._title = title
         self._shown: Optional[Status] = None
+        self._complaint = ""
         self._is_asked = False
         self._is_over = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="infusion-follow", daemon=True)
@@ -95,15 +100,15 @@ class Follower:
             return
         try:
             self._show_status(status)
-        except ValueError:  # the node was deleted, or its script closed; the engine goes on
-            self._is_over.set()
-            return
         except LookupError:  # the script is still being read
             return
-        except Exception as error:  # noqa: BLE001 - said once, and not at every look
-            nuke.tprint(f"Infusion Inpaint could not show the result: {error}")
-            self._is_over.set()
-            return
+        except Exception as error:  # noqa: BLE001 - the run goes on, and has to be looked after
+            if not self._is_alive():  # deleted, or its script was closed; the engine goes on
+                self._is_over.set()
+                return
+            if repr(error) != self._complaint:  # said once, and not at every look
+                self._complaint = repr(error)
+                nuke.tprint(f"Infusion Inpaint could not show '{status.line}': {error}")
         self._shown = status
         if not status.state.is_working:
             self._is_over.set()

@@ -160,9 +160,11 @@ class Artist:
             raise AttributeError(name)
         return getattr(self.operator, name).__get__(self)
 
-    def event(self, kind: str, value: str = "NOTHING") -> str:
-        """Send one event; returns the operator's answer."""
-        event = type("Event", (), {"type": kind, "value": value})()
+    def event(self, kind: str, value: str = "NOTHING", *, over: Any = None) -> str:
+        """Send one event, the mouse over an area, else the compositor; returns the answer."""
+        area = over or self.area
+        place = {"mouse_x": area.x + area.width // 2, "mouse_y": area.y + area.height // 2}
+        event = type("Event", (), {"type": kind, "value": value, **place})()
         (answer,) = self.operator.modal(self, self.context, event)
         self.headers.append(ours("operators").header_text(self.session.node.status))
         return str(answer)

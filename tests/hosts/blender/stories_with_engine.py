@@ -108,12 +108,31 @@ def killed_then_cancelled_then_done(args: dict[str, Any]) -> Any:
     artist = Artist(node)
     artist.tick_until(lambda: '"event": "resolved"' in artist.events)
     found["passes"] = artist.event("LEFTMOUSE", "PRESS")
+    others = [area for area in bpy.context.window.screen.areas if area != artist.area]
+    found["esc_elsewhere"] = [artist.event("ESC", "PRESS", over=area) for area in others]
+    found["stopping"] = artist.session.node.status.line.startswith("Stopping")
     found["esc"] = artist.event("ESC", "PRESS")
     artist.tick_until(lambda: False)
     found["cancelled"] = {**told(node), "said": artist.said}
     found["left_by_cancel"] = _files_below(Path(args["blend"]).parent)
 
     found["error"], found["done"] = inpaint(node), told(node)
+    return found
+
+
+def broken_engine(args: dict[str, Any]) -> Any:
+    """The engine prints its trouble and ends; then the file is opened again."""
+    node = staged(args)
+    found: dict[str, Any] = {"can_before": bpy.ops.infusion.open_log.poll()}
+    inpaint(node)
+    found["told"], found["panel"] = told(node), drawn()
+    bpy.ops.infusion.open_log()
+    found["log"] = bpy.data.texts["Infusion log"].as_string()
+    bpy.ops.wm.save_mainfile()
+    bpy.ops.wm.open_mainfile(filepath=args["blend"])
+    bpy.data.texts.remove(bpy.data.texts["Infusion log"])
+    bpy.ops.infusion.open_log()
+    found["again"] = bpy.data.texts["Infusion log"].as_string()
     return found
 
 

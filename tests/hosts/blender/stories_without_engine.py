@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,8 @@ import bpy
 
 from tests.hosts.blender.layout import drawn
 from tests.hosts.blender.stage import (
+    Artist,
+    Manager,
     disable,
     enable,
     inpaint,
@@ -167,14 +171,143 @@ def several_takes(args: dict[str, Any]) -> Any:
 def asked_doctor(args: dict[str, Any]) -> Any:
     """The doctor beside the engine says something; then there is none."""
     node = staged(args)
+    waited = _doctor_in_a_window(node)
     bpy.ops.infusion.doctor()
     said = bpy.data.texts["Infusion doctor"].as_string()
     set_knobs(node, {"engine": args["without"]})
     try:
         bpy.ops.infusion.doctor()
     except RuntimeError as error:
-        return [said, str(error)]
-    return [said, ""]
+        return [said, str(error), waited]
+    return [said, "", waited]
+
+
+def _doctor_in_a_window(node: Any) -> Any:
+    """The operator's ticks until the doctor has answered, as a window would send them."""
+    operator = ours("opening").DoctorOperator
+    said: list[str] = []
+    manager = Manager()
+    look = {"__getattr__": lambda _self, name: getattr(bpy.context, name), "space_data": None}
+    context = type("Context", (), {"window_manager": manager, **look})()
+    own = {"report": lambda _self, _kinds, text: said.append(text)}
+    for name in ("_ask", "_answered", "invoke", "modal"):
+        own[name] = vars(operator)[name]
+    asked = type("Asked", (), own)()
+    asked._ask(context)
+    asked._timer = manager.event_timer_add(0.1, window=bpy.context.window)
+    tick = type("Event", (), {"type": "TIMER"})()
+    answers: list[Any] = []
+    while not answers or answers[-1] == ["PASS_THROUGH"]:
+        answers.append(list(asked.modal(context, tick)))
+        time.sleep(0.05)
+    return [answers[0], answers[-1], said, len(manager.timers)]
+
+
+class _Broken:
+    """A step that Blender refuses, in the place of a session's own."""
+
+    def __init__(self, session: Any) -> None:
+        self.session, self.own, self.times = session, session.step, 0
+        session.step = self
+
+    def __call__(self) -> Any:
+        self.times += 1
+        raise RuntimeError("Blender has moved")
+
+
+def a_step_that_raises(args: dict[str, Any]) -> Any:
+    """A tick of the operator fails; then one of two sessions that the timer steps does."""
+    node = staged(args)
+    artist = Artist(node)
+    artist.tick_until(lambda: '"event": "started"' in artist.events)
+    broken = _Broken(artist.session)
+    answer = artist.event("TIMER")
+    sessions = ours("sessions")
+    found = {
+        "answer": answer,
+        "said": artist.said,
+        "timers": len(artist.manager.timers),
+        "has_operator": artist.session.has_operator,
+        "is_watched": bpy.app.timers.is_registered(sessions.step_all),
+    }
+    good = sessions.Session(0)
+    good.node._status = artist.session.node.status
+    good.step = _Counted(good)
+    sessions.SESSIONS[0] = good
+    found["again"] = [sessions.step_all(), sessions.step_all()]
+    found["steps"] = [broken.times, good.step.times]
+    attach, artist.session.attach = artist.session.attach, _Broken(artist.session)
+    sessions.attach_all()
+    found["attached"] = artist.session.attach.times
+    artist.session.attach = attach
+    artist.session.step = broken.own
+    artist.session.node.cancel()
+    artist.session.node.poll()
+    return found
+
+
+class _Counted:
+    """A session's step that only counts."""
+
+    def __init__(self, session: Any) -> None:
+        self.session, self.times = session, 0
+
+    def __call__(self) -> Any:
+        self.times += 1
+        return self.session.node.status
+
+
+def while_blender_renders(args: dict[str, Any]) -> Any:
+    """A render goes on: a press, a frame to be written, a result and another take wait for it."""
+    node = staged(args)
+    sessions, group = ours("sessions"), node.node_tree
+    found: dict[str, Any] = {"really": sessions.is_rendering()}
+    sessions.is_rendering = lambda: True
+    found["press"] = inpaint(node)
+    try:
+        bpy.ops.infusion.new_take(node=node.name)
+    except RuntimeError as error:
+        found["take"] = str(error)
+    found["seed"] = group.infusion.knobs.seed
+    session = sessions.session_of(group)
+    session._writing = iter(["a frame"])
+    session.step()
+    found["frames left"] = list(session._writing)
+    session._writing = None
+    status = sessions.Status
+    session.node._status = status(
+        sessions.State.DONE, result=args["layers"], layers=("infusion", "infusion2"),
+        frames=type("Frames", (), {"first": 1001, "last": 1004}),
+    )  # fmt: skip
+    session.once_not_rendering(session.take_in)
+    group.infusion.shown_take = 2
+    found["meanwhile"] = [len(group.nodes), sessions.step_all(), len(group.nodes)]
+    sessions.is_rendering = lambda: False
+    pushed: list[str] = []
+    push = sessions.push_undo
+    sessions.push_undo = lambda: pushed.append(str(push()))
+    found["after"] = [sessions.step_all(), sessions.step_all()]
+    found["undo steps"] = len(pushed)
+    found["layer"] = group.links[-1].from_node.bl_idname
+    found["shown"] = [
+        link.from_socket.name
+        for link in group.links
+        if link.from_node.bl_idname == "CompositorNodeImage"
+    ]
+    return found
+
+
+def takes_follow_each_other(args: dict[str, Any]) -> Any:
+    """New take with one take, then with three."""
+    node = staged(args)
+    knobs = node.node_tree.infusion.knobs
+    seeds = []
+    for takes in (1, 3, 3):
+        knobs.takes = takes
+        with suppress(RuntimeError):  # there is no engine
+            bpy.ops.infusion.new_take(node=node.name)
+        seeds.append(knobs.seed)
+    return seeds
 
 
 def rendered_in_3d(args: dict[str, Any]) -> Any:

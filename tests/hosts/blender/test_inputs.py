@@ -78,6 +78,12 @@ def test_the_sidebar_has_every_knob_and_says_what_went_wrong(play: Play, shot: S
     assert "Name the infusion-render command" in failed
 
 
+def test_a_new_take_is_none_of_those_that_there_are(play: Play, shot: Shot) -> None:
+    """Of three takes from seed 4 on the next one that is new has seed 7."""
+    told = play("takes_follow_each_other", **shot.arguments(engine="/nowhere", seed=3))
+    assert told == [4, 7, 10]
+
+
 def test_disabling_the_extension_leaves_nothing_of_it(play: Play, shot: Shot) -> None:
     """No module, path, class or handler stays; the node does, and works once it is enabled."""
     told = play("disabled_and_enabled", **shot.arguments())
@@ -94,11 +100,13 @@ def test_the_doctor_beside_the_engine_is_asked(play: Play, shot: Shot) -> None:
     for folder in (beside, without):
         folder.mkdir()
         for name in ("infusion-render", "infusion-doctor"):
-            (folder / name).write_text('#!/bin/sh\necho "OK   all is well"\n')
+            (folder / name).write_text('#!/bin/sh\nsleep 0.5; echo "OK   $*"\n')
             (folder / name).chmod(0o755)
     (without / "infusion-doctor").unlink()
     arguments = shot.arguments(engine=str(beside))
-    said, error = play("asked_doctor", **arguments, without=str(without))
-    assert said.strip() == "OK   all is well"
+    said, error, waited = play("asked_doctor", **arguments, without=str(without))
+    assert said.strip() == f"OK   --cache {shot.folder / 'cache'} --device cpu"
+    see = "See the text 'Infusion doctor' in a text editor."
+    assert waited == [["PASS_THROUGH"], ["FINISHED"], [see], 0]
     assert "infusion-doctor" in error
     assert "Install engine and node of one release" in error

@@ -117,6 +117,20 @@ def test_the_take_that_is_chosen_is_seen(play: Play, shot: Shot) -> None:
             )
 
 
+def test_nothing_is_rendered_or_rebuilt_while_blender_renders(play: Play, shot: Shot) -> None:
+    """Presses are refused with a word; frames, a result and another take wait for the end."""
+    told = play("while_blender_renders", **shot.arguments(), **_write_takes(shot))
+    assert told["really"] is False  # Blender itself was asked, and knows such a job
+    for press in ("press", "take"):
+        assert "Blender is rendering. Press the button again when it is done." in told[press]
+    assert (told["seed"], told["frames left"]) == (0, ["a frame"])
+    assert told["meanwhile"] == [2, 0.5, 2]
+    assert told["after"] == [0.5, None]
+    assert told["undo steps"] == 1  # of what the timer has taken in
+    assert told["shown"] == ["infusion2"]
+    assert told["layer"] == "CompositorNodeSwitch"
+
+
 def test_a_3d_render_is_a_plate_as_well(play: Play, shot: Shot) -> None:
     """What is written is what the scene renders at that frame and full size; the scene stays."""
     written, look = shot.folder / "written.exr", shot.look("look")

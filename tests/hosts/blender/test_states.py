@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tests.hosts.blender.shot import FRAMES, Shot, read_exr
+from tests.node.stand_ins import SPEAKS_AND_LEAVES, UNTIL_CANCELLED, make_engine
 
 Play = Callable[..., Any]
 
@@ -42,7 +43,11 @@ def test_a_killed_and_a_cancelled_run_go_on(play: Play, shot: Shot) -> None:
     assert killed["state"] == "failed"
     assert "by signal 9" in killed["line"]
     assert killed["remedy"].startswith("Press Inpaint")
-    assert any("%" in text and text.endswith("Esc cancels.") for text in killed["headers"])
+    last = "Esc over the compositor cancels."
+    assert any("%" in text and text.endswith(last) for text in killed["headers"])
+    assert len(told["esc_elsewhere"]) > 1
+    assert set(told["esc_elsewhere"]) == {"PASS_THROUGH"}
+    assert told["stopping"] is False
     assert (told["passes"], told["esc"]) == ("PASS_THROUGH", "RUNNING_MODAL")
     assert cancelled["state"] == "cancelled"
     assert cancelled["result"] == ""
@@ -52,6 +57,31 @@ def test_a_killed_and_a_cancelled_run_go_on(play: Play, shot: Shot) -> None:
         assert "infusion.R" in read_exr(Path(done["result"] % frame))
     events = shot.blend.parent / "infusion/shot-Infusion_Inpaint/runs/0003/events.ndjson"
     assert '"outcome": "hit"' in events.read_text()
+
+
+def test_the_log_of_a_failure_is_in_the_panels_reach(play: Play, shot: Shot) -> None:
+    """Its last line stands under the status; the button shows the rest, also after opening anew."""
+    engine = make_engine(shot.folder, 'print("first word")\n' + SPEAKS_AND_LEAVES)
+    told = play("broken_engine", **shot.arguments(engine=str(engine)))
+    assert told["can_before"] is False
+    assert told["told"]["state"] == "failed"
+    assert "torch said something" in told["panel"]["texts"]
+    assert "infusion.open_log" in told["panel"]["buttons"]
+    log = shot.blend.parent / "infusion/shot-Infusion_Inpaint/runs/0001/engine.log"
+    expected = f"The last lines of {log}:\nfirst word\ntorch said something\n"
+    assert told["log"] == told["again"] == expected
+
+
+def test_a_step_that_raises_holds_up_nothing(play: Play, shot: Shot) -> None:
+    """The operator lets go of timer and header and says why; the timer steps all other runs."""
+    engine = make_engine(shot.folder, UNTIL_CANCELLED)
+    told = play("a_step_that_raises", **shot.arguments(engine=str(engine)))
+    assert told["answer"] == "CANCELLED"
+    assert told["said"] == ["Infusion Inpaint: Blender said RuntimeError: Blender has moved."]
+    assert (told["timers"], told["has_operator"], told["is_watched"]) == (0, False, True)
+    assert told["again"] == [0.5, 0.5]
+    assert told["steps"] == [3, 2]
+    assert told["attached"] == 1  # and raised nothing
 
 
 def test_esc_while_frames_are_written_starts_no_engine(play: Play, shot: Shot) -> None:

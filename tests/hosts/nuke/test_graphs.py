@@ -6,10 +6,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from infusion_hosts.nuke_host import buttons, panel, sessions
+import numpy as np
+import OpenEXR
+import pytest
+
+from infusion_hosts.nuke_host import buttons, group, panel, sessions
 from infusion_node.panel import PANEL, tooltip
 from tests.hosts.nuke.conftest import Shot, as_fake, read_node
 from tests.hosts.nuke.drawing import drawn, held
+from tests.hosts.nuke.fake_nuke.pictures import picture
 from tests.hosts.nuke.fake_nuke.stage import Stage
 
 if TYPE_CHECKING:
@@ -39,8 +44,8 @@ def test_it_is_made_below_what_is_selected(stage: Stage, shot: Shot) -> None:
     """A new node takes what is selected for its plate, and opens its panel."""
     plate = read_node(shot.plate)
     as_fake(plate).selectOnly()
-    group = sessions.create()
-    assert group.input(0) == plate
+    made = sessions.create()
+    assert made.input(0) == plate
     assert stage.panels == ["InfusionInpaint1"]
 
 
@@ -82,6 +87,44 @@ def test_a_result_without_a_layer(
     node["write"].setValue("merged")
     _run(node, stage)
     _held("graph_merged.txt", node, tmp_path)
+
+
+def _wired(node: nuke.Group, shot: Shot, *, layers: tuple[str, ...]) -> Path:
+    """A result of the frames 1002 to 1004, half as bright as the plate; returns its folder."""
+    folder = shot.folder / "result"
+    folder.mkdir()
+    for frame in (1002, 1003, 1004):
+        with OpenEXR.File(shot.plate % frame, separate_channels=True) as file:
+            plate = {name: one.pixels / 2 for name, one in file.channels().items()}
+        named = {f"{layer}.{name}": plate[name] for layer in layers for name in "RGB"}
+        alphas = {f"{layer}.A": np.ones_like(plate["R"]) for layer in layers}
+        header = {"compression": OpenEXR.ZIPS_COMPRESSION}
+        OpenEXR.File(header, {**plate, **named, **alphas}).write(f"{folder}/fire.{frame}.exr")
+    group.wire(node, group.Result(f"{folder}/fire.%04d.exr", 1002, 1004, layers, "infusion"))
+    node[panel.MERGE].setValue(True)
+    return folder
+
+
+@pytest.mark.parametrize("layers", [(), ("infusion",)])
+def test_beyond_the_result_the_plate_is_seen(
+    node: nuke.Group, shot: Shot, layers: tuple[str, ...]
+) -> None:
+    """With the fill in RGB frames before and after the result are the plate's, and not black."""
+    _wired(node, shot, layers=layers)
+    plate = node.input(0)
+    assert plate is not None
+    for frame, is_filled in ((1001, False), (1002, True), (1004, True), (1005, False)):
+        before, after = picture(as_fake(plate), frame), picture(as_fake(node), frame)
+        expected = before["rgba.red"] / 2 if is_filled else before["rgba.red"]
+        np.testing.assert_array_equal(after["rgba.red"], expected, err_msg=str(frame))
+        assert (after["infusion.alpha"] == is_filled).all(), frame
+
+
+def test_a_frame_of_the_result_that_is_missing_is_an_error(node: nuke.Group, shot: Shot) -> None:
+    """A hole in the result must not pass for the plate, or for black, in the final render."""
+    (_wired(node, shot, layers=()) / "fire.1003.exr").unlink()
+    with pytest.raises(RuntimeError, match=r"fire\.1003\.exr"):
+        picture(as_fake(node), 1003)
 
 
 def test_clear(node: nuke.Group, stage: Stage, stand_in: Callable[[str], Path]) -> None:

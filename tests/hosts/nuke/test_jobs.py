@@ -6,9 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
 from infusion_hosts.nuke_host import buttons, sessions
+from infusion_node.status import State
 from tests.hosts.nuke.conftest import FIRST, Shot, as_fake, read_node
 from tests.hosts.nuke.drawing import held
 from tests.hosts.nuke.fake_nuke.pictures import picture
@@ -61,7 +63,7 @@ def test_dots_change_nothing(node: nuke.Group, stage: Stage, tmp_path: Path) -> 
 
 
 def test_a_graded_plate(node: nuke.Group, stage: Stage, tmp_path: Path) -> None:
-    """A plate that is no file is rendered, frame by frame, with all its channels."""
+    """A plate that is no file is rendered, frame by frame; its alpha is not needed."""
     import nuke
     import OpenEXR
 
@@ -74,10 +76,50 @@ def test_a_graded_plate(node: nuke.Group, stage: Stage, tmp_path: Path) -> None:
     written = tmp_path / "infusion/comp_v001-InfusionInpaint1/footage/plate/plate.1002.exr"
     with OpenEXR.File(str(written), separate_channels=True) as file:
         channels = file.parts[0].channels
-        assert set(channels) == set("RGBA")
+        assert set(channels) == set("RGB")
         assert (channels["R"].pixels == picture(as_fake(grade), 1002)["rgba.red"]).all()
     assert [as_fake(node.node(f"{clip}_write") or node)["disable"].value()
             for clip in ("plate", "matte")] == [True, True]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        ("plate", "", ("rgba", "depth"), "RGBA"),
+        ("plate", "A", ("rgba", "depth"), "RGBA"),
+        ("plate", "mask.A", ("rgba", "mask"), "RGBA mask"),
+        ("plate", "", ("rgb", "mask"), "RGB mask"),
+        ("matte", "", ("rgba", "depth"), "RGBA"),
+        ("matte", "mask.A", ("rgba", "mask"), "RGBA mask"),
+        ("matte", "", ("mask",), "mask"),
+    ],
+)
+def test_channels_that_nobody_needs_are_not_written(
+    node: nuke.Group, stage: Stage, tmp_path: Path, case: tuple[str, str, tuple[str, ...], str]
+) -> None:
+    """The plate's colour and what may be the matte are; CG streams have hundreds of layers."""
+    import OpenEXR
+
+    clip, channel, layers, written = case
+    names = {"rgba": tuple("RGBA"), "rgb": tuple("RGB"), "mask": ("mask.A",), "depth": ("depth.Z",)}
+    (tmp_path / "cg").mkdir()
+    for frame in range(1001, 1006):
+        plane = np.full((40, 48), 0.5, np.float16)
+        channels = {name: plane for layer in layers for name in names[layer]}
+        header = {"compression": OpenEXR.ZIPS_COMPRESSION}
+        OpenEXR.File(header, channels).write(f"{tmp_path}/cg/cg.{frame}.exr")
+    read = read_node(f"{tmp_path.as_posix()}/cg/cg.%04d.exr", frame_mode="offset", frame="2")
+    read["frame"].setValue("1")  # so that its files are not what it gives
+    node.setInput(0 if clip == "plate" else 1, read)
+    if clip == "plate":
+        node.setInput(1, None)
+    node["matte_channel"].setValue(channel)
+    _job(node, stage)
+    path = next(tmp_path.glob(f"infusion/*/footage/{clip}/{clip}.1002.exr"))
+    with OpenEXR.File(str(path), separate_channels=True) as file:
+        found = set(file.parts[0].channels)
+    expected = {name for word in written.split() for name in names.get(word.lower(), (word,))}
+    assert found == expected
 
 
 def test_a_matte_of_nukes_own(node: nuke.Group, stage: Stage, tmp_path: Path) -> None:
@@ -280,3 +322,20 @@ def test_cancel_while_frames_are_written(node: nuke.Group, stage: Stage) -> None
     assert _session(node).node.run is None
     assert len(stage.rendered) < 5
     assert node["infusion_status"].value() == "Cancelled before the engine was started."
+
+
+@pytest.mark.parametrize("error", ["CancelledError", "RuntimeError"])
+def test_cancel_in_nukes_own_render_window(node: nuke.Group, stage: Stage, error: str) -> None:
+    """What Nuke raises then is no failure: the run ends as cancelled, and nobody is alarmed."""
+    import nuke
+
+    node.setInput(0, nuke.nodes.Grade(multiply=2.0, inputs=[node.input(0)]))
+    stage.cancelled_at = 1003
+    stage.cancels_by = {"RuntimeError": RuntimeError, "CancelledError": nuke.CancelledError}[error]
+    session = _session(node)
+    assert session.node.run is None
+    assert session.node.status.state is State.CANCELLED
+    assert stage.messages == []
+    assert node["infusion_status"].value() == (
+        "Cancelled at frame 1003 of the plate.\nPress Inpaint to go on from there."
+    )

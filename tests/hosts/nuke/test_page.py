@@ -57,7 +57,7 @@ def test_a_runs_files_are_where_the_page_says(
     (folder,) = re.findall(r"for instance `(.*?)`", page)
     table = page.partition("## Where the files are")[2].partition("\n## ")[0]
     named = set(re.findall(r"^\| `(.*?)` \|", table, re.MULTILINE))
-    named -= {"result", "runs/0002/result", "cache"}  # those the engine makes
+    named -= {"runs/0001/result", "cache"}  # those the engine makes
     assert len(named) == 6
     workspace = sessions.session_of(node).host.workspace()
     assert workspace.match(folder)

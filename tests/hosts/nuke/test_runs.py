@@ -15,7 +15,7 @@ import pytest
 from infusion_hosts.nuke_host import buttons, panel, sessions
 from infusion_hosts.nuke_host.group import child
 from infusion_node.node import InfusionNode
-from infusion_node.status import State
+from infusion_node.status import State, Status
 from infusion_node.wire.job import RenderJob
 from tests.hosts.nuke.conftest import FIRST, LAST, as_fake
 from tests.hosts.nuke.fake_nuke import knobs
@@ -52,7 +52,7 @@ def test_a_graded_plate_gets_its_layer(
     follower = _follower(node)
     stage.pump(lambda: follower.is_over)
     assert _text(node).startswith("Done: 5 frames in ")
-    result = tmp_path / "infusion/comp_v001-InfusionInpaint1/result"
+    result = tmp_path / "infusion/comp_v001-InfusionInpaint1/runs/0001/result"
     assert {file.name for file in result.iterdir()} >= {"plate.1001.exr", "plate.1005.exr"}
     for frame in (FIRST, LAST):
         plate, output = picture(as_fake(grade), frame), picture(as_fake(node), frame)
@@ -103,6 +103,32 @@ def test_cancel(node: nuke.Group, stage: Stage, stand_in: Callable[[str], Path],
         "Cancelled; everything finished is kept.\nPress Inpaint to go on from there."
     )
     assert as_fake(node.node("result") or node)["disable"].value() is True
+
+
+def test_what_the_node_tells_is_nothing_to_undo_or_save(
+    node: nuke.Group, stage: Stage, stand_in: Callable[[str], Path]
+) -> None:
+    """Progress leaves the undo history and the saved script alone; a result is worth saving."""
+    stand_in("wait")
+    stage.undo.clear()
+    buttons.inpaint(node)
+    stage.is_modified = False
+    stage.pump(lambda: "Inpainting" in _text(node))
+    assert not stage.root.modified()
+    run = sessions.session_of(node).node.run
+    assert run is not None
+    (run.path / "finish").touch()
+    follower = _follower(node)
+    stage.pump(lambda: follower.is_over)
+    assert _text(node).startswith("Done")
+    assert stage.root.modified()
+    assert stage.undo == []
+    buttons.clear(node)
+    assert stage.undo == []
+    hidden = (panel.STATUS, panel.SETTLED, panel.IDENTITY, panel.WORKSPACE)
+    for name in hidden:  # a flag as well: whoever else sets them means nothing to undo either
+        node[name].setValue(str(node[name].value()))
+    assert stage.undo == []
 
 
 def test_a_run_needs_no_progress_window(
@@ -174,6 +200,41 @@ def test_no_knob_is_set_while_nuke_renders(
     assert _text(node).startswith("Done")
 
 
+@pytest.mark.parametrize("breaks", ["always", "at first"])
+def test_a_panel_that_takes_no_status_does_not_end_the_run(
+    node: nuke.Group,
+    stage: Stage,
+    stand_in: Callable[[str], Path],
+    monkeypatch: pytest.MonkeyPatch,
+    breaks: str,
+) -> None:
+    """What Nuke refuses to show is said once; the run is followed to its end all the same."""
+    shown: list[str] = []
+    show = panel.show
+
+    def refuse(group: nuke.Group, status: Status) -> None:
+        shown.append(status.line)
+        if breaks == "always" or status.state.is_working:
+            raise ValueError("a knob of the wrong kind")
+        show(group, status)
+
+    stand_in("wait")
+    session = sessions.session_of(node)
+    monkeypatch.setattr(panel, "show", refuse)
+    with pytest.raises(ValueError, match="wrong kind"):
+        buttons.inpaint(node)  # its own show; the run has begun and is followed
+    stage.pump(lambda: len(shown) > 2)
+    assert session.node.status.state.is_working
+    assert session.node.run is not None
+    (session.node.run.path / "finish").touch()
+    follower = _follower(node)
+    stage.pump(lambda: follower.is_over)
+    assert session.node.status.state is State.DONE
+    assert [line for line in stage.printed if "a knob of the wrong kind" in line] == stage.printed
+    assert len(stage.printed) == 1
+    assert _text(node).startswith("Done" if breaks == "at first" else "Ready")
+
+
 def test_inpaint_waits_for_nuke(node: nuke.Group, stage: Stage) -> None:
     """Nothing is begun while Nuke renders."""
     knobs.RENDERING.set()
@@ -217,10 +278,18 @@ def test_report_and_files(
     page = workspace / "runs/0001/report/index.html"
     page.parent.mkdir()
     page.touch()
-    (workspace / "result").mkdir()
+    result = workspace / "runs/0001/result"
+    result.mkdir()
     buttons.open_report(node)
     buttons.reveal_files(node)
-    assert opened == [page.as_uri(), (workspace / "result").as_uri()]
+    assert opened == [page.as_uri(), result.as_uri()]
+    stand_in("wait")
+    buttons.inpaint(node)
+    buttons.cancel(node)
+    follower = _follower(node)
+    stage.pump(lambda: follower.is_over)
+    buttons.reveal_files(node)  # what it shows is that of the run before
+    assert opened[2:] == [result.as_uri()]
 
 
 def _with_farm(engine: Path) -> None:
@@ -268,7 +337,6 @@ def test_send_to_farm(
     assert all(line.startswith("Writing the plate") for _, line in stage.bars)  # a farm takes hours
 
     (own / "result").mkdir()
-    (own.parents[1] / "result").mkdir()
     sessions.session_of(node).node = InfusionNode(sessions.session_of(node).host)
     buttons.reveal_files(node)  # as after the script was opened again
     assert opened == [(own / "result").as_uri()]

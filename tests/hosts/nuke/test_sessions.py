@@ -79,6 +79,21 @@ def test_a_run_that_ended_meanwhile(
     assert again.node("copy1") is not None
 
 
+def test_a_script_whose_runs_are_elsewhere(
+    node: nuke.Group, stage: Stage, stand_in: Callable[[str], Path], tmp_path: Path
+) -> None:
+    """Saved amid a run and opened where nothing is known of it, the panel tells of no progress."""
+    stand_in("wait")
+    buttons.inpaint(node)
+    stage.pump(lambda: "Inpainting" in _text(node))
+    session = sessions.session_of(node)
+    session.node.cancel()
+    while session.node.poll().state is State.RUNNING:
+        pass
+    (tmp_path / "infusion").rename(tmp_path / "of another machine")
+    assert _text(_reopened(tmp_path / "comp_v001.nk")) == "Ready."
+
+
 def test_a_finished_node_is_left_alone(
     node: nuke.Group, stage: Stage, stand_in: Callable[[str], Path], tmp_path: Path
 ) -> None:
@@ -128,10 +143,12 @@ def test_a_copy_of_a_node_at_work(
 
     stand_in("wait")
     buttons.inpaint(node)
+    stage.pump(lambda: "Inpainting" in _text(node))
     as_fake(node).selectOnly()
     nuke.nodeCopy((tmp_path / "clipboard").as_posix())
     copy = cast("nuke.Group", nuke.nodePaste((tmp_path / "clipboard").as_posix()))
     assert sessions.session_of(copy).node.status.state is State.IDLE
+    assert _text(copy) == "Ready."
     buttons.cancel(copy)
     assert sessions.session_of(node).node.status.state is State.RUNNING
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from infusion_hosts.nuke_host import smoke_test, terminal
+from infusion_hosts.nuke_host import panel, sessions, smoke_test, terminal
+from infusion_node.node import InfusionNode
 from infusion_node.status import State
 from tests.hosts.nuke.fake_nuke.stage import Stage
 
@@ -78,6 +79,32 @@ def test_what_fails_is_said(
     stage.root.node("InfusionInpaint1").setInput(0, None)  # type: ignore[union-attr]
     assert terminal.main([_saved(tmp_path), "InfusionInpaint1"]) == 1
     assert stage.printed[-1] == "  Nothing is connected to the plate. Connect the plate."
+
+
+def test_a_run_that_goes_on_is_waited_for(
+    node: nuke.Group, stage: Stage, stand_in: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A second engine in the same folder would mix frames: the terminal waits, then works."""
+    stand_in("wait")
+    other = InfusionNode(sessions.session_of(node).host)
+    for _ in other.inpaint(panel.shown(node)):
+        pass
+    run = other.run
+    assert run is not None
+    monkeypatch.setenv("STAND_IN", "finish")
+    said: list[str] = []
+
+    def say(line: str) -> None:
+        if "Inpainting" in line:
+            (run.path / "finish").touch()
+        said.append(line)
+
+    assert terminal.run(node, say).state is State.DONE
+    assert said[0] == f"A run goes on already, {run.path}: waiting for its end."
+    ends = [number for number, line in enumerate(said) if line.startswith("Done")]
+    assert len(ends) == 2
+    assert "Starting the engine." in said[ends[0] : ends[1]]
+    assert sorted(path.name for path in run.path.parent.iterdir()) == ["0001", "0002"]
 
 
 def test_ctrl_c_stops_the_engine(

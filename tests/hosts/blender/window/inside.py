@@ -36,6 +36,8 @@ def play(asked: dict[str, Any], told: dict[str, Any]) -> Iterator[float]:
     yield from waiting(window, asked, told, node)
     yield 2.0  # the viewer takes the result in
     picture(window, asked, "ended")
+    if not asked["escape"]:
+        yield from undoing(window, told, "Infusion Inpaint")
 
 
 def staged(asked: dict[str, Any]) -> Any:
@@ -70,6 +72,7 @@ def staged(asked: dict[str, Any]) -> Any:
     set_knobs(node, asked["knobs"])
     scene.render.resolution_x, scene.render.resolution_y = plate.image.size
     scene.frame_set(scene.frame_start + count // 2)
+    bpy.ops.ed.undo_push(message="The artist's own work")
     bpy.ops.wm.save_as_mainfile(filepath=asked["blend"])
     return node
 
@@ -135,11 +138,24 @@ def waiting(window: Any, asked: dict[str, Any], told: dict[str, Any], node: Any)
     told["result"] = bpy.path.abspath(node.node_tree.infusion.result)
 
 
-def simulate(window: Any, key: str) -> None:
-    """Press and let go of a key, over the middle of the window."""
-    middle = {"x": window.width // 2, "y": window.height // 2}
+def undoing(window: Any, told: dict[str, Any], name: str) -> Iterator[float]:
+    """Press undo, then redo, and look whether the node has its result; Blender moves nodes then."""
+    from infusion_hosts.blender_host.tree import wanted_scene_tree
+
+    told["undone"] = []
+    for shift in (False, True):
+        simulate(window, "Z", ctrl=True, shift=shift)
+        yield PAUSE
+        tree = wanted_scene_tree(bpy.context.scene)
+        told["undone"].append(bool(tree.nodes[name].node_tree.infusion.result))
+
+
+def simulate(window: Any, key: str, **held: bool) -> None:
+    """Press and let go of a key over the compositor, with `ctrl` or `shift` held."""
+    area = next(area for area in window.screen.areas if area.type == "NODE_EDITOR")
+    middle = {"x": area.x + area.width // 2, "y": area.y + area.height // 2}
     for value in ("PRESS", "RELEASE"):
-        window.event_simulate(type=key, value=value, **middle)
+        window.event_simulate(type=key, value=value, **middle, **held)
 
 
 def picture(window: Any, asked: dict[str, Any], name: str) -> None:

@@ -39,8 +39,9 @@ def test_the_button_starts_a_run_that_ends_in_the_nodes_output(use: Use, tmp_pat
     told = use()
     assert (told["state"], told["holds_on"]) == ("done", False)
     assert told["headers"]
-    assert all(text.endswith("Esc cancels.") for text in told["headers"])
+    assert all(text.endswith("Esc over the compositor cancels.") for text in told["headers"])
     assert Path(told["result"]).parent.is_dir()
+    assert told["undone"] == [False, True]  # what the run brought, and nothing else
     for name in ("ready", "ended"):
         with Image.open(tmp_path / f"window/{name}.png") as picture:
             assert picture.size == SIZE

@@ -27,6 +27,7 @@ class Knob:
         self._is_visible = True
         self._expression: str | None = None
         self.evaluated: Callable[[str], Value] | None = None
+        self.changed: Callable[[], None] | None = None
 
     def Class(self) -> str:  # noqa: N802 - Nuke's name
         return type(self).__name__
@@ -45,6 +46,8 @@ class Knob:
     def setValue(self, val: Value, /) -> bool:  # noqa: N802
         _refuse_if_unsafe(self._name)
         self._value = self._checked(val)
+        if self.changed is not None:
+            self.changed()
         return True
 
     def setExpression(self, expression: str, /) -> bool:  # noqa: N802

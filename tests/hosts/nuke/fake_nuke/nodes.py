@@ -158,6 +158,11 @@ class Node:
     def lastFrame(self) -> int:  # noqa: N802
         return self._ends()[1]
 
+    def channels(self) -> list[str]:
+        from tests.hosts.nuke.fake_nuke import pictures
+
+        return list(pictures.picture(self, self.stage.frame))
+
     def showControlPanel(self) -> None:  # noqa: N802
         self.stage.panels.append(self.name())
 
@@ -179,6 +184,7 @@ class Node:
     def _take(self, knob: k.Knob) -> None:
         """Own the knob."""
         knob.evaluated = self._evaluated
+        knob.changed = lambda: self.stage.note_change(knob)
         self._knobs[knob.name()] = knob
         if isinstance(knob, k.PyScript_Knob):
             knob.press = lambda: self.stage.press(self, str(knob.value()))
@@ -250,3 +256,9 @@ class Group(Node):
 
 class Root(Group):
     """The script itself."""
+
+    def modified(self) -> bool:
+        return self.stage.is_modified
+
+    def setModified(self, modified: bool) -> None:  # noqa: N802
+        self.stage.is_modified = modified

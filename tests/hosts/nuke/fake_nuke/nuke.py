@@ -21,6 +21,7 @@ from tests.hosts.nuke.fake_nuke.knobs import (
     Text_Knob,
 )
 from tests.hosts.nuke.fake_nuke.nodes import Group, Node, Root
+from tests.hosts.nuke.fake_nuke.stage import NO_UNDO as NO_UNDO_FLAG
 from tests.hosts.nuke.fake_nuke.stage import STAGE
 
 __all__ = [
@@ -33,6 +34,7 @@ NUKE_VERSION_STRING: str = "15.1v3"
 STARTLINE: int = 4096
 INVISIBLE: int = 1024
 NO_ANIMATION: int = 256
+NO_UNDO: int = NO_UNDO_FLAG
 
 
 class NodeConstructor:
@@ -51,6 +53,10 @@ class NodeConstructor:
             node[knob].setValue(value)
         STAGE.tell(node)
         return node
+
+
+class CancelledError(Exception):
+    """Somebody pressed Cancel."""
 
 
 class Nodes:
@@ -219,6 +225,8 @@ def execute(  # noqa: PLR0917 - as in Nuke
         for frame in range(start, end + 1, incr):
             if frame == STAGE.breaks_at:
                 raise RuntimeError(f"{node.fullName()}: Out of buffers")
+            if frame == STAGE.cancelled_at:
+                raise STAGE.cancels_by("Cancelled")
             pictures.write(node, frame)
             STAGE.rendered.append((node.fullName(), frame))
     finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from tests.hosts.nuke.fake_nuke.nodes import Group, Node
 Picture = dict[str, "np.ndarray[Any, np.dtype[np.float32]]"]
 """(H, W) by Nuke's name of the channel."""
 
+_RGB = ("rgba.red", "rgba.green", "rgba.blue")
+_WRITTEN = {"rgb": _RGB, "rgba": (*_RGB, "rgba.alpha")}
 _FILE_NAMES = {"R": "red", "G": "green", "B": "blue", "A": "alpha"}
 
 
@@ -41,7 +44,7 @@ def picture(node: Node | None, frame: int) -> Picture:
     if kind == "Copy":
         _copy(node, below, picture(node.input(1), frame))
     if kind == "Expression":
-        _express(node, below)
+        _express(node, below, frame)
     return below
 
 
@@ -56,7 +59,7 @@ def write(node: Node, frame: int) -> None:
     channels = {
         _in_file(name): pixels.astype(np.float16)
         for name, pixels in picture(node.input(0), frame).items()
-        if node["channels"].value() == "all" or name.startswith("rgba.")
+        if name in _WRITTEN.get(str(node["channels"].value()), (name,))
     }
     header = {"type": OpenEXR.scanlineimage, "compression": OpenEXR.ZIPS_COMPRESSION}
     with OpenEXR.File(header, channels) as file:
@@ -71,6 +74,8 @@ def _read(node: Node, frame: int) -> Picture:
     name = str(node["file"].value())
     path = Path(name % near if "%" in name else name)
     if not path.is_file():
+        if (near != frame and edge == "black") or node["on_error"].value() == "black":
+            return {}
         raise RuntimeError(f"{node.fullName()}: {path}: No such file or directory")
     import OpenEXR
 
@@ -108,17 +113,17 @@ def _copy(node: Node, below: Picture, above: Picture) -> None:
             below[target] = above.get(source, black)
 
 
-def _express(node: Node, below: Picture) -> None:
-    """What the Expression node does: nested `a ? b : c` over channels."""
-    before = dict(below)
+def _express(node: Node, below: Picture, frame: int) -> None:
+    """What the Expression node does: nested `a ? b : c` and `a && b` over channels and `frame`."""
+    before = {**below, "frame": np.float32(frame)}
     for index in range(4):
         text, target = str(node[f"expr{index}"].value()), str(node[f"channel{index}"].value())
         if text:
-            black = np.zeros_like(next(iter(before.values())))
+            black = np.zeros_like(next(iter(below.values())))
             below[target] = np.asarray(_value(text, before) + black, np.float32)
 
 
-def _value(text: str, before: Picture) -> Any:
+def _value(text: str, before: Mapping[str, Any]) -> Any:
     """An expression over arrays."""
     text = text.strip()
     while text.startswith("(") and _end(text, 0) == len(text) - 1:
@@ -134,6 +139,9 @@ def _value(text: str, before: Picture) -> Any:
             parts = text[:place], text[place + 1 : middle], text[middle + 1 :]
             condition, yes, no = (_value(part, before) for part in parts)
             return np.where(condition, yes, no)
+    if "&&" in text:
+        left, _, right = text.partition("&&")
+        return np.logical_and(_value(left, before), _value(right, before))
     names = {"r": "rgba.red", "g": "rgba.green", "b": "rgba.blue", "a": "rgba.alpha"}
     found: dict[str, Any] = {}
 
@@ -166,4 +174,5 @@ def _in_file(channel: str) -> str:
     """`rgba.red` as Nuke writes it into an EXR."""
     layer, _, name = channel.rpartition(".")
     short = {long: letter for letter, long in _FILE_NAMES.items()}
-    return short[name] if layer == "rgba" else f"{layer}.{name}"
+    name = short.get(name, name)
+    return name if layer == "rgba" else f"{layer}.{name}"

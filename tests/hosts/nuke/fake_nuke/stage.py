@@ -21,6 +21,10 @@ _KNOBS: dict[str, type[k.Knob]] = {
 }  # fmt: skip
 
 
+NO_UNDO = 524288
+"""The flag of a knob whose changes are not to be undone."""
+
+
 class Stage:
     """Everything that belongs to a running Nuke."""
 
@@ -38,8 +42,12 @@ class Stage:
         self.created: list[tuple[Callable[[], None], str]] = []
         self.changed: list[tuple[Callable[[], None], str]] = []
         self.undo_is_off = 0
+        self.undo: list[str] = []
+        self.is_modified = False
         self.rendered: list[tuple[str, int]] = []
         self.breaks_at: int | None = None
+        self.cancelled_at: int | None = None
+        self.cancels_by: type[Exception] = RuntimeError
         self.frame = 1
         self._main: queue.Queue[tuple[Callable[..., object], tuple[Any, ...]]] = queue.Queue()
         self._begin()
@@ -58,6 +66,12 @@ class Stage:
         self.selected: Node | None = None
         self.this: Node | None = None
         self.this_knob: k.Knob | None = None
+
+    def note_change(self, knob: k.Knob) -> None:
+        """A knob was set: the script is to be saved, and the artist may undo it."""
+        self.is_modified = True
+        if not self.undo_is_off and NO_UNDO not in knob.flags():
+            self.undo.append(knob.name())
 
     def make(self, kind: str, parent: Group | None = None, name: str | None = None) -> Node:
         """A new node, named and told of, as Nuke makes them."""
