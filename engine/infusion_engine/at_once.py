@@ -148,8 +148,7 @@ class _Fit:
     def started(job: Path, index: int, device: str, threads: Mapping[str, int]) -> _Fit:
         """Start the process, and listen to it."""
         command = [
-            *(sys.executable, "-m", "infusion_engine.cli.bound", str(os.getpid())),
-            *("--job", os.fspath(job)),
+            *(sys.executable, "-m", "infusion_engine.cli.render", "--job", os.fspath(job)),
             *("--stage", "fit", "--interval", str(index + 1)),
             *("--device", device, "--threads", str(threads[device]), "--events", "json"),
         ]

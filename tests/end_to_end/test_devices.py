@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -107,25 +104,6 @@ def test_a_stop_ends_every_process(
     run.send(signal.SIGTERM)
     assert run.outcome().code == 130
     assert [pid for pid in pids if state(pid) not in {"", "Z"}] == []
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="Linux tells a process that it was left alone")
-def test_no_process_outlives_one_that_was_killed(
-    exr_shot: Callable[..., ShotFiles], zygote: Zygote, tmp_path: Path
-) -> None:
-    """SIGKILL, which it cannot hear of: its fits end all the same, and free their devices."""
-    shot = exr_shot(tmp_path)
-    slow = ("--set", "fits_start=scratch", "--set", "steps_per_interval=100000")
-    command = shot.arguments(tmp_path / "out", tmp_path / "cache", *slow, "--device", "cpu,cpu")
-    run = zygote.start(*command)
-    locks = tmp_path / "cache/locks"
-    run.until(lambda: len(children(run.pid)) == 2 and len(list(locks.glob("*.lock"))) >= 2)
-    pids = children(run.pid)
-    os.kill(run.pid, signal.SIGKILL)
-    deadline = time.monotonic() + 60.0
-    while any(state(pid) not in {"", "Z"} for pid in pids):
-        assert time.monotonic() < deadline, "a fit goes on without the run that wanted it"
-        time.sleep(0.1)
 
 
 def stat(pid: int) -> list[str]:
