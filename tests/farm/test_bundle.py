@@ -127,7 +127,6 @@ def test_a_step_in_full(shot: Shot) -> None:
                         *("--matte", "{{Param.MatteFolder}}"),
                         *("--output", "{{Param.OutputFolder}}"),
                         *("--cache", "{{Param.CacheFolder}}"),
-                        *("--scratch", "{{Session.WorkingDirectory}}"),
                         *("--job", "{{Param.JobFile}}"),
                         *("--stage", "fit", "--interval", "{{Task.Param.Interval}}"),
                         *("--events", "openjd"),
@@ -162,24 +161,6 @@ def test_no_path_stands_in_the_template(shot: Shot) -> None:
     assets = read(folder / "asset_references.yaml")["assetReferences"]
     assert assets["inputs"]["directories"] == [str(shot.folder / n) for n in ("matte", "plate")]
     assert assets["outputs"]["directories"] == [str(shot.folder / n) for n in ("cache", "out")]
-
-
-def test_a_named_scratch_folder_is_mapped(shot: Shot) -> None:
-    """As a path that no scheduler copies: nothing of it outlives a task."""
-    folder = bundle(shot.farm(scratch=str(shot.folder / "local")))
-    template = read(folder / "template.yaml")
-    (scratch,) = [p for p in template["parameterDefinitions"] if p["name"] == "ScratchFolder"]
-    assert (scratch["type"], scratch["dataFlow"]) == ("PATH", "NONE")
-    arguments = template["steps"][0]["script"]["actions"]["onRun"]["args"]
-    assert arguments[arguments.index("--scratch") + 1] == "{{Param.ScratchFolder}}"
-    assert "local" not in (folder / "asset_references.yaml").read_text()
-    assert openjd("check", folder / "template.yaml").returncode == 0
-
-
-def test_a_worker_counts_its_own_gpus(shot: Shot) -> None:
-    """The second of the machine that submits may be no other machine's."""
-    assert shot.farm(device="cuda:1").job.device == "cuda"
-    assert shot.farm(device="cpu").job.device == "cpu"
 
 
 def test_the_job_is_what_every_task_can_do(shot: Shot) -> None:

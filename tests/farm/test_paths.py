@@ -29,13 +29,6 @@ def test_folders_stay_folders(shot: Shot) -> None:
     }
 
 
-def test_scratch_is_neither_read_nor_written_for_others(shot: Shot) -> None:
-    """Where the job names it: nothing of it outlives a task."""
-    farm = shot.farm(scratch=str(shot.folder / "local"))
-    assert told(farm.paths)["Scratch"] == ("--scratch", "local", None, "NONE")
-    assert farm.job.scratch == str(shot.folder / "local")
-
-
 def test_patterns_are_apart_from_their_folders(shot: Shot) -> None:
     """A pattern of any kind, or one frame's path."""
     folder = shot.folder

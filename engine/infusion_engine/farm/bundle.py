@@ -15,7 +15,7 @@ import yaml
 from infusion_engine.errors import Cancelled, InfusionError, LeftToFarm, UsageError
 from infusion_engine.farm.division import Division
 from infusion_engine.farm.needs import needs_of
-from infusion_engine.farm.paths import SCRATCH, FarmPath, farm_paths
+from infusion_engine.farm.paths import FarmPath, farm_paths
 from infusion_engine.farm.steps import Fits, Step, steps
 from infusion_engine.farm.template import (
     JOB_FILE,
@@ -58,8 +58,6 @@ class FarmJob:
             matte=by_name.get("Matte"),
             output=by_name["Output"],
             cache=by_name["Cache"],
-            scratch=by_name.get(SCRATCH),
-            device=self.plan.job.device.partition(":")[0],  # a worker counts its own GPUs
             frames=str(self.plan.shot.frames),
             settings={**self.plan.job.settings, "fits_start": self.fits.start.value},
             contact_sheet=None,

@@ -13,9 +13,6 @@ from pathlib import Path
 from infusion_engine.errors import UsageError
 from infusion_engine.plan import Plan
 
-SCRATCH = "Scratch"
-"""Name of the one path that a job need not have: a scheduler may know a better one."""
-
 
 class Flow(str, Enum):
     """Which way files go, where a scheduler copies them; the words are OpenJD's."""
@@ -24,8 +21,6 @@ class Flow(str, Enum):
     """Read by tasks."""
     OUT = "OUT"
     """Written by tasks, and read by those after them."""
-    NONE = "NONE"
-    """Gone with the task that wrote them."""
 
 
 @dataclass(frozen=True)
@@ -78,11 +73,7 @@ def farm_paths(plan: Plan) -> tuple[FarmPath, ...]:
     matte: tuple[FarmPath, ...] = ()
     if job.matte is not None:
         matte = (_path("Matte", "--matte", job.matte, Flow.IN, "What to replace."),)
-    scratch: tuple[FarmPath, ...] = ()
-    if job.scratch is not None:
-        told = "Where a task puts what does not fit into its memory; a disk of the machine's own."
-        scratch = (FarmPath(SCRATCH, "--scratch", _absolute(job.scratch), None, Flow.NONE, told),)
-    return (plate, *matte, output, cache, *scratch)
+    return (plate, *matte, output, cache)
 
 
 def _path(name: str, flag: str | None, text: str, flow: Flow, help_: str) -> FarmPath:

@@ -8,7 +8,7 @@ from typing import Any
 
 from infusion_engine.errors import UsageError
 from infusion_engine.farm.needs import Needs
-from infusion_engine.farm.paths import SCRATCH, FarmPath
+from infusion_engine.farm.paths import FarmPath
 from infusion_engine.farm.steps import Counted, Step
 
 JOB_FILE = "job.json"
@@ -176,9 +176,6 @@ def _arguments(paths: Sequence[FarmPath]) -> list[str]:
         if path.files is not None:
             value += f"/{{{{Param.{path.name}Files}}}}"
         found += [value] if path.flag is None else [path.flag, value]
-    if all(path.name != SCRATCH for path in paths):
-        # Else it is the cache, which is on a server: this is on the worker, and goes with the task.
-        found += ["--scratch", "{{Session.WorkingDirectory}}"]
     return [*found, "--job", "{{Param.JobFile}}"]
 
 
