@@ -231,7 +231,8 @@ def _ended() -> Iterator[list[_Fit]]:
 @contextmanager
 def _job_file(plan: Plan) -> Iterator[Path]:
     """The job as a file for the processes, without what only the whole render makes."""
-    job = replace(plan.job, events_file=None, report=None, contact_sheet=None)
+    scratch = os.fspath(plan.scratch)  # the whole render's, and not that of a farm's tasks
+    job = replace(plan.job, events_file=None, report=None, contact_sheet=None, scratch=scratch)
     with tempfile.TemporaryDirectory(prefix="infusion-fits-") as folder:
         path = Path(folder) / "job.json"
         path.write_text(job.to_json(), encoding="ascii")

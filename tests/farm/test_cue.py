@@ -95,7 +95,7 @@ def test_layers_are_the_steps(shot: Shot) -> None:
     }
     fit = found["Fit"]
     assert (fit["cores"], fit["memory"], fit["gpus"], fit["gpu_memory"]) == (
-        *("1.0", "2050m", "1", "4096m"),
+        *("1.0", "2049m", "1", "4096m"),
     )
     assert "gpus" not in found["Write"]
     assert shlex.split(fit["cmd"]) == [

@@ -192,7 +192,7 @@ def _render(job_file: str | None, given: dict[str, Any], told: Told, request: St
         # and computing needs torch, which takes seconds.
         from infusion_engine.plan import claim_folders, prepare  # noqa: PLC0415
 
-        plan = prepare(job, report)
+        plan = prepare(job, report, stage=request.stage)
         report.emit(Resolved(plan.described()))
         if request.stage.writes:
             claim_folders(plan if request.is_whole else replace(plan, cache_folder=None))
