@@ -216,7 +216,8 @@ def _kept_and_passing(job: RenderJob, stage: RenderStage) -> tuple[Path | None, 
         cache = Path(job.cache).expanduser() if job.cache else default_folder()
         if stage is RenderStage.ALL:
             passing = cache
-        check_writable(cache, what="cache folder")
+        if stage is not RenderStage.WRITE:
+            check_writable(cache, what="cache folder")
     if job.scratch is not None:
         passing = Path(job.scratch).expanduser()
         check_writable(passing, what="scratch folder")
