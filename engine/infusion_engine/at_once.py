@@ -151,11 +151,11 @@ class _Fit:
             *(sys.executable, "-m", "infusion_engine.cli.render", "--job", os.fspath(job)),
             *("--stage", "fit", "--interval", str(index + 1)),
             *("--device", device, "--threads", str(threads[device]), "--events", "json"),
+            "--while-stdin",
         ]
         pipe = subprocess.PIPE
-        process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, text=True
-        )
+        # Its stdin ends with this process, whatever ends that; then it stops, too.
+        process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
         one = _Fit(process, device, index)
         for listen in (one._hear, one._read_errors):
             thread = threading.Thread(target=listen, daemon=True)

@@ -101,6 +101,7 @@ Ctrl-C once stops and keeps everything finished; twice ends at once."""
     help="What stdout shows. auto: a live bar on a terminal, plain lines elsewhere. "
     "json: one JSON object per line. openjd: lines that an OpenJD session reads.  [default auto]",
 )
+@click.option("--while-stdin", is_flag=True, hidden=True)  # for processes that this one starts
 @click.option(
     "--version",
     is_flag=True,
@@ -119,6 +120,7 @@ def main(
     take: int | None,
     write_frames: str | None,
     log_file: str | None,
+    while_stdin: bool,
     **given: Any,
 ) -> None:
     """Assemble the job from its file and its flags, then do what was asked with it."""
@@ -138,7 +140,7 @@ def main(
     elif dry_run:
         _dry_run(_assembled(job_file, given), mode)
     else:
-        _render(job_file, given, Told(mode, request.stage, log_file), request)
+        _render(job_file, given, Told(mode, request.stage, log_file, while_stdin), request)
 
 
 def _tell_version(mode: EventsMode) -> None:
