@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from infusion_engine.errors import StorageError
 from infusion_engine.media.box import Box
 from infusion_engine.plan import Plan, prepare
 from infusion_engine.shelving import check_room, shelf_for
+from infusion_engine.stage import RenderStage
 from infusion_node.wire.job import RenderJob
 
 CPU = torch.device("cpu")
@@ -41,6 +43,16 @@ def plan(tmp_path: Path) -> Plan:
 def test_a_large_clip_lies_on_disk(plan: Plan, side: int, on_disk: bool) -> None:
     """More than half of the memory's worth of clips goes to the disk."""
     assert shelf_for(plan, [Box(0, 0, side, side)], CPU).on_disk == on_disk
+
+
+def test_a_stage_has_its_machine_s_scratch_folder(plan: Plan, tmp_path: Path) -> None:
+    """A farm's cache lies on a network: large clips go to the task's own temporary folder."""
+    named = plan.job.overridden(scratch=str(tmp_path / "own"))
+    assert prepare(plan.job).scratch == tmp_path / "cache"
+    for stage in RenderStage:
+        if stage is not RenderStage.ALL:
+            assert prepare(plan.job, stage=stage).scratch == Path(tempfile.gettempdir())
+        assert prepare(named, stage=stage).scratch == tmp_path / "own"
 
 
 def test_a_disk_without_room_is_told_before_anything_is_fitted(tmp_path: Path) -> None:

@@ -151,11 +151,11 @@ class _Fit:
             *(sys.executable, "-m", "infusion_engine.cli.render", "--job", os.fspath(job)),
             *("--stage", "fit", "--interval", str(index + 1)),
             *("--device", device, "--threads", str(threads[device]), "--events", "json"),
+            "--while-stdin",
         ]
         pipe = subprocess.PIPE
-        process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, text=True
-        )
+        # Its stdin ends with this process, whatever ends that; then it stops, too.
+        process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
         one = _Fit(process, device, index)
         for listen in (one._hear, one._read_errors):
             thread = threading.Thread(target=listen, daemon=True)
@@ -231,7 +231,8 @@ def _ended() -> Iterator[list[_Fit]]:
 @contextmanager
 def _job_file(plan: Plan) -> Iterator[Path]:
     """The job as a file for the processes, without what only the whole render makes."""
-    job = replace(plan.job, events_file=None, report=None, contact_sheet=None)
+    scratch = os.fspath(plan.scratch)  # the whole render's, and not that of a farm's tasks
+    job = replace(plan.job, events_file=None, report=None, contact_sheet=None, scratch=scratch)
     with tempfile.TemporaryDirectory(prefix="infusion-fits-") as folder:
         path = Path(folder) / "job.json"
         path.write_text(job.to_json(), encoding="ascii")

@@ -19,6 +19,7 @@ from infusion_engine.overrides import overridden
 from infusion_engine.progress import Report
 from infusion_engine.review.report_folder import PICTURES, check_report_folder
 from infusion_engine.settings import PRESETS, Settings, described
+from infusion_engine.stage import RenderStage
 from infusion_engine.take import Take, by_files, takes_of
 from infusion_node.wire.job import RenderJob
 
@@ -124,8 +125,15 @@ class Plan:
         return files if self.write is WriteMode.MERGED else layers
 
 
-def prepare(job: RenderJob, report: Report | None = None) -> Plan:
+def prepare(
+    job: RenderJob, report: Report | None = None, *, stage: RenderStage = RenderStage.ALL
+) -> Plan:
     """Find out and check all that headers, folders and the job itself can tell; write nothing.
+
+    Args:
+        job: what is asked for.
+        report: hears of what was decided; None for nobody.
+        stage: what of the render will be done.
 
     Raises:
         UsageError: the job asks for something impossible.
@@ -165,14 +173,7 @@ def prepare(job: RenderJob, report: Report | None = None) -> Plan:
         check_not_plate(files, shot.plate, shot.frames)
         check_not_plate(files, shot.matte.sequence, shot.frames, what="matte")
         check_writable(files.folder, what="output folder")
-    cache_folder = None
-    if job.use_cache:
-        cache_folder = Path(job.cache).expanduser() if job.cache else default_folder()
-        check_writable(cache_folder, what="cache folder")
-    scratch = cache_folder or Path(tempfile.gettempdir())
-    if job.scratch is not None:
-        scratch = Path(job.scratch).expanduser()
-        check_writable(scratch, what="scratch folder")
+    cache_folder, scratch = _kept_and_passing(job, stage)
     contact_sheet = None
     if job.contact_sheet is not None:
         contact_sheet = Path(job.contact_sheet).expanduser()
@@ -199,6 +200,28 @@ def prepare(job: RenderJob, report: Report | None = None) -> Plan:
         threads=job.threads or available_cores(),
         memory=_bytes(job.memory),
     )
+
+
+def _kept_and_passing(job: RenderJob, stage: RenderStage) -> tuple[Path | None, Path]:
+    """(the cache, the scratch folder) of a job.
+
+    A farm's cache lies on a file server, which is no place for what is read all the time: there a
+    task's scratch folder is its own machine's. What only writes frames only reads the cache.
+
+    Raises:
+        StorageError: one of them cannot be written.
+    """
+    cache, passing = None, Path(tempfile.gettempdir())
+    if job.use_cache:
+        cache = Path(job.cache).expanduser() if job.cache else default_folder()
+        if stage is RenderStage.ALL:
+            passing = cache
+        if stage is not RenderStage.WRITE:
+            check_writable(cache, what="cache folder")
+    if job.scratch is not None:
+        passing = Path(job.scratch).expanduser()
+        check_writable(passing, what="scratch folder")
+    return cache, passing
 
 
 def _bytes(size: str) -> int:

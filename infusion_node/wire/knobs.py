@@ -278,7 +278,8 @@ KNOBS: Tuple[Knob, ...] = (
     Knob(
         "scratch", "Scratch folder", Group.MACHINE, Kind.PATH, None,
         "Folder on a local disk for clips that are too large for the memory, while the render "
-        "runs. Without it: the cache folder.",
+        "runs. Without it: the cache folder, and for one --stage the machine's own temporary "
+        "folder.",
         metavar="DIR",
     ),
     Knob(

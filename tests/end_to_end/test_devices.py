@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -104,6 +106,28 @@ def test_a_stop_ends_every_process(
     run.send(signal.SIGTERM)
     assert run.outcome().code == 130
     assert [pid for pid in pids if state(pid) not in {"", "Z"}] == []
+
+
+def test_processes_end_with_the_one_that_started_them(
+    exr_shot: Callable[..., ShotFiles], zygote: Zygote, tmp_path: Path
+) -> None:
+    """Killed with -9 it can ask nobody to stop: they notice, and leave the devices free."""
+    shot = exr_shot(tmp_path)
+    slow = ("--set", "fits_start=scratch", "--set", "steps_per_interval=100000")
+    command = shot.arguments(tmp_path / "out", tmp_path / "cache", *slow, "--device", "cpu,cpu")
+    run = zygote.start(*command)
+    locks = tmp_path / "cache/locks"
+    run.until(lambda: len(children(run.pid)) == 2 and len(list(locks.glob("*.lock"))) >= 2)
+    pids = children(run.pid)
+    run.killed()
+    deadline = time.monotonic() + 15.0
+    try:
+        while alive := [pid for pid in pids if state(pid) not in {"", "Z"}]:
+            assert time.monotonic() < deadline, "they went on"
+            time.sleep(0.1)
+    finally:
+        for pid in alive:
+            os.kill(pid, signal.SIGKILL)
 
 
 def stat(pid: int) -> list[str]:

@@ -37,6 +37,28 @@ def test_a_read_only_cache(
     assert not refused.fitted
 
 
+def test_frames_are_written_from_a_cache_that_is_only_read(
+    exr_shot: Callable[..., ShotFiles], render: Render, tmp_path: Path
+) -> None:
+    """Nothing is to be kept: with every sample there it does, and without one the lack is named."""
+    shot = exr_shot(tmp_path)
+    with mounted(tmp_path / "disk", "size=16m") as disk:
+        command = shot.arguments(tmp_path / "out", disk / "cache", *SCRATCH)
+        for stage in (("prepare",), *(("fit", "--interval", str(k)) for k in (1, 2, 3))):
+            assert render(*command, "--stage", *stage).code == 0
+        subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+        lacking = render(*command, "--stage", "write")
+        subprocess.run(["mount", "-o", "remount,rw", str(disk)], check=True)
+        assert render(*command, "--stage", "sample", "--take", "1").code == 0
+        subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+        written = render(*command, "--stage", "write")
+
+    check_refusal(lacking, tmp_path / "disk", "has no sample of take 1")
+    assert written.code == 0, written.message
+    assert written.all("frame", "frame") == list(range(1001, 1006))
+    assert written.warnings == ""
+
+
 def test_a_cache_without_room(
     exr_shot: Callable[..., ShotFiles], render: Render, tmp_path: Path
 ) -> None:

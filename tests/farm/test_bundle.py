@@ -127,6 +127,7 @@ def test_a_step_in_full(shot: Shot) -> None:
                         *("--matte", "{{Param.MatteFolder}}"),
                         *("--output", "{{Param.OutputFolder}}"),
                         *("--cache", "{{Param.CacheFolder}}"),
+                        *("--scratch", "{{Session.WorkingDirectory}}"),
                         *("--job", "{{Param.JobFile}}"),
                         *("--stage", "fit", "--interval", "{{Task.Param.Interval}}"),
                         *("--events", "openjd"),
@@ -161,6 +162,20 @@ def test_no_path_stands_in_the_template(shot: Shot) -> None:
     assets = read(folder / "asset_references.yaml")["assetReferences"]
     assert assets["inputs"]["directories"] == [str(shot.folder / n) for n in ("matte", "plate")]
     assert assets["outputs"]["directories"] == [str(shot.folder / n) for n in ("cache", "out")]
+
+
+def test_a_scratch_folder_of_its_own_can_be_mapped(shot: Shot) -> None:
+    """A path like the others, whose files no scheduler copies; `openjd check` takes it."""
+    folder = bundle(shot.farm(scratch=str(shot.folder / "local")))
+    template = read(folder / "template.yaml")
+    (scratch,) = [p for p in template["parameterDefinitions"] if p["name"] == "ScratchFolder"]
+    assert (scratch["type"], scratch["dataFlow"]) == ("PATH", "NONE")
+    for step in template["steps"]:
+        arguments = step["script"]["actions"]["onRun"]["args"]
+        assert arguments[arguments.index("--scratch") + 1] == "{{Param.ScratchFolder}}"
+    assert str(shot.folder / "local") not in (folder / "asset_references.yaml").read_text()
+    assert RenderJob.from_json((folder / "job.json").read_text()).scratch is not None
+    assert openjd("check", folder / "template.yaml").returncode == 0
 
 
 def test_the_job_is_what_every_task_can_do(shot: Shot) -> None:

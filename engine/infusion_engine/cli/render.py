@@ -101,6 +101,7 @@ Ctrl-C once stops and keeps everything finished; twice ends at once."""
     help="What stdout shows. auto: a live bar on a terminal, plain lines elsewhere. "
     "json: one JSON object per line. openjd: lines that an OpenJD session reads.  [default auto]",
 )
+@click.option("--while-stdin", is_flag=True, hidden=True)  # for processes that this one starts
 @click.option(
     "--version",
     is_flag=True,
@@ -119,6 +120,7 @@ def main(
     take: int | None,
     write_frames: str | None,
     log_file: str | None,
+    while_stdin: bool,
     **given: Any,
 ) -> None:
     """Assemble the job from its file and its flags, then do what was asked with it."""
@@ -138,7 +140,7 @@ def main(
     elif dry_run:
         _dry_run(_assembled(job_file, given), mode)
     else:
-        _render(job_file, given, Told(mode, request.stage, log_file), request)
+        _render(job_file, given, Told(mode, request.stage, log_file, while_stdin), request)
 
 
 def _tell_version(mode: EventsMode) -> None:
@@ -192,7 +194,7 @@ def _render(job_file: str | None, given: dict[str, Any], told: Told, request: St
         # and computing needs torch, which takes seconds.
         from infusion_engine.plan import claim_folders, prepare  # noqa: PLC0415
 
-        plan = prepare(job, report)
+        plan = prepare(job, report, stage=request.stage)
         report.emit(Resolved(plan.described()))
         if request.stage.writes:
             claim_folders(plan if request.is_whole else replace(plan, cache_folder=None))

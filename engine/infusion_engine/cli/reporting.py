@@ -11,7 +11,7 @@ from pathlib import Path
 from infusion_engine.cli.log_file import LogFile
 from infusion_engine.cli.openjd_lines import OpenJDLines
 from infusion_engine.cli.shell import recognised
-from infusion_engine.cli.stop import CANCEL_FILE, watched
+from infusion_engine.cli.stop import CANCEL_FILE, follow_stdin, watched
 from infusion_engine.cli.terminal import EventsMode, claimed_stdout, stdout_sink
 from infusion_engine.errors import InfusionError, StorageError
 from infusion_engine.progress import LinesFile, Report, Sink
@@ -28,6 +28,8 @@ class Told:
     """What of a render is done, for the share of it that is done."""
     log_file: str | None = None
     """File that gets the plain lines as well, if any."""
+    while_stdin: bool = False
+    """Whether the run stops when its stdin ends, which whoever started it holds open."""
 
     def sinks(self) -> list[Sink]:
         """One for stdout, and one for the log file if there is one.
@@ -59,6 +61,8 @@ def reporting(
             ) from None
         cancel_file = path.parent / CANCEL_FILE
     report = Report(*sinks, *(told or Told(mode)).sinks())
+    if told is not None and told.while_stdin:
+        follow_stdin(report)
     with watched(report, cancel_file=cancel_file):
         try:
             yield report

@@ -63,6 +63,22 @@ def watched(report: Report, *, cancel_file: Path | None) -> Iterator[None]:
         ear.close()
 
 
+def follow_stdin(report: Report) -> None:
+    """Stop the run when its stdin ends: whoever started it and held that open is gone."""
+
+    def listen() -> None:
+        while True:
+            try:
+                heard = os.read(0, 4096)  # not sys.stdin, which would be locked as the run ends
+            except OSError:
+                heard = b""
+            if not heard:
+                report.stop.ask("the end of the process that started it")
+                return
+
+    threading.Thread(target=listen, name="stdin", daemon=True).start()
+
+
 def end_now(report: Report, *, patience: float) -> NoReturn:
     """End the process with exit code 130 after a last event, whatever else goes on in it.
 

@@ -58,6 +58,7 @@ class FarmJob:
             matte=by_name.get("Matte"),
             output=by_name["Output"],
             cache=by_name["Cache"],
+            scratch=by_name.get("Scratch"),
             frames=str(self.plan.shot.frames),
             settings={**self.plan.job.settings, "fits_start": self.fits.start.value},
             contact_sheet=None,

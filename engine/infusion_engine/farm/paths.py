@@ -21,6 +21,8 @@ class Flow(str, Enum):
     """Read by tasks."""
     OUT = "OUT"
     """Written by tasks, and read by those after them."""
+    NONE = "NONE"
+    """A place on each machine, whose files nobody else wants."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,13 @@ def farm_paths(plan: Plan) -> tuple[FarmPath, ...]:
     matte: tuple[FarmPath, ...] = ()
     if job.matte is not None:
         matte = (_path("Matte", "--matte", job.matte, Flow.IN, "What to replace."),)
-    return (plate, *matte, output, cache)
+    scratch: tuple[FarmPath, ...] = ()
+    if job.scratch is not None:
+        where = "Clips that are too large for the memory; a local folder of each machine."
+        scratch = (
+            FarmPath("Scratch", "--scratch", plan.scratch.absolute(), None, Flow.NONE, where),
+        )
+    return (plate, *matte, output, cache, *scratch)
 
 
 def _path(name: str, flag: str | None, text: str, flow: Flow, help_: str) -> FarmPath:

@@ -169,13 +169,18 @@ def _numbers(step: Step, terms: Terms) -> dict[str, Any]:
 
 
 def _arguments(paths: Sequence[FarmPath]) -> list[str]:
-    """The command line up to what tells one step from the next."""
+    """The command line up to what tells one step from the next.
+
+    Where the job names no scratch folder, it is the session's, which the scheduler clears away.
+    """
     found = []
     for path in paths:
         value = f"{{{{Param.{path.name}Folder}}}}"
         if path.files is not None:
             value += f"/{{{{Param.{path.name}Files}}}}"
         found += [value] if path.flag is None else [path.flag, value]
+    if not any(path.name == "Scratch" for path in paths):
+        found += ["--scratch", "{{Session.WorkingDirectory}}"]
     return [*found, "--job", "{{Param.JobFile}}"]
 
 
