@@ -171,8 +171,9 @@ def test_a_stage_that_is_asked_to_stop(
     assert len(kept) == 1
     again = workers.run("sample", "--take", "1")
     assert again.code == 0
-    progress = [event for event in again.events if event.get("phase") == "inpainting"]
-    assert progress[0]["interval"] == 1  # the first, 0, is gone on from
+    worked = [event for event in again.events if event["event"] == "progress"]
+    at = [event["figures"]["interval"] for event in worked if event["phase"] == "inpainting"]
+    assert at[0] == 1  # the first, 0, is gone on from
 
 
 @pytest.mark.parametrize(
