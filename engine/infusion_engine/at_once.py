@@ -42,8 +42,9 @@ _KINDS: tuple[type[InfusionError], ...] = (
     *(DeviceError, StorageError, Cancelled),
 )
 _POLL_SECONDS = 0.2
-_GRACE_SECONDS = 2.0
-"""Time that all of them have to end after they were asked to; a stopped run itself has more."""
+_GRACE_SECONDS = 15.0
+"""Time that all of them have to end after they were asked to: each ends within four seconds, but
+where it is saving a fit."""
 
 
 def fit_at_once(plan: Plan, report: Report) -> None:
@@ -108,7 +109,7 @@ def _fit_all(
     waiting, free, done = list(reversed(left)), list(names), 0
     total = 1000 * len(left)
     threads = _threads(plan, names)
-    with _job_file(plan) as job, _ended() as running:
+    with _job_file(plan) as job, _ended(report) as running:
         while waiting or running:
             while waiting and free:
                 running.append(_Fit.started(job, waiting.pop(), free.pop(0), threads))
@@ -211,7 +212,7 @@ def _wait_for_any(running: Sequence[_Fit]) -> None:
 
 
 @contextmanager
-def _ended() -> Iterator[list[_Fit]]:
+def _ended(report: Report) -> Iterator[list[_Fit]]:
     """A list of processes, none of which outlives the block: they are asked first."""
     running: list[_Fit] = []
     try:
@@ -220,9 +221,10 @@ def _ended() -> Iterator[list[_Fit]]:
         for one in running:
             one.process.terminate()
         deadline = time.monotonic() + _GRACE_SECONDS
-        for one in running:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                one.process.wait(max(0.0, deadline - time.monotonic()))
+        with report.stop.finishing():  # they may be saving
+            for one in running:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    one.process.wait(max(0.0, deadline - time.monotonic()))
         for one in running:
             one.process.kill()  # does nothing to one that has ended
             one.process.wait()

@@ -211,12 +211,9 @@ class Infusion:
             began, losses = time.monotonic(), list[float]()
             state = self._fit_here(index, losses)
             told = {"seconds": round(time.monotonic() - began, 3), "losses": thinned(losses)}
-            self.store.save(
-                Kind.FIT,
-                key,
-                tensors_of(state),
-                {"identity": stage.fit.described(), "loss": state.loss, **told, **self._machine},
-            )
+            record = {"identity": stage.fit.described(), "loss": state.loss, **told}
+            with self.report.stop.finishing():
+                self.store.save(Kind.FIT, key, tensors_of(state), {**record, **self._machine})
         self._loaded, self._carried = index, state.optimiser
         self._tell(index, "fitted", state.loss)
 
@@ -304,7 +301,8 @@ class Infusion:
             self.memory = denoiser.memory  # what did not fit will not fit the next time
             # The last interval's predicted x_0 is the level's result, as published.
             result = x_0 if stage.then < 0 else x
-            self._samples.keep(stage, result, {"memory": denoiser.memory, **self._machine})
+            with self.report.stop.finishing():
+                self._samples.keep(stage, result, {"memory": denoiser.memory, **self._machine})
             return result, x_0
 
     def _scene(self, index: int) -> Scene:

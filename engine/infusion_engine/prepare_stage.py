@@ -61,13 +61,10 @@ def prepare_shot(plan: Plan, store: Store, report: Report) -> None:
         clip, frames, source = _read(plan, found, found.encoding, report, device)
         infusion = infusion_of(plan, source, store, report)
         clip = replace(clip, tops=infusion.named.tops, units=infusion.units)
-        store.save(
-            Kind.CLIP,
-            clip.key,
-            tensors_of(source.levels),
-            {"identity": clip.identity.described(), **told},
-            room=source.levels[-1].shelf,
-        )
+        record = {"identity": clip.identity.described(), **told}
+        with report.stop.finishing():
+            room = source.levels[-1].shelf
+            store.save(Kind.CLIP, clip.key, tensors_of(source.levels), record, room=room)
         if plan.job.minutes is not None:
             plan, _ = budgeted(plan, source, store, report)
             infusion = infusion_of(plan, source, store, report)

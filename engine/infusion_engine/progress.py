@@ -7,7 +7,8 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -58,6 +59,25 @@ class StopRequest:
 
     def __init__(self) -> None:
         self.reason = ""
+        self._finishing = 0
+
+    @property
+    def is_finishing(self) -> bool:
+        """True while something that is done is being saved."""
+        return self._finishing > 0
+
+    @contextmanager
+    def finishing(self) -> Iterator[None]:
+        """Have whoever watches the run wait for the end of the block: what is done is being saved.
+
+        To the work a stop comes at its next report, and none is in such a block; this is for who
+        would end the process under it. One thread works, and so one counts.
+        """
+        self._finishing += 1
+        try:
+            yield
+        finally:
+            self._finishing -= 1
 
     @property
     def is_asked(self) -> bool:

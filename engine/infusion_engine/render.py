@@ -135,15 +135,16 @@ def write_frames(
         for first, *others in groups:
             report.progress("writing", done, total)
             target = first.output.path(frame)
-            write_frame(
-                plan.shot,
-                frame,
-                fill=of_take[first],
-                target=target,
-                layer=first.layer,
-                mode=plan.write,
-                further={take.layer: of_take[take] for take in others},
-            )
+            with report.stop.finishing():
+                write_frame(
+                    plan.shot,
+                    frame,
+                    fill=of_take[first],
+                    target=target,
+                    layer=first.layer,
+                    mode=plan.write,
+                    further={take.layer: of_take[take] for take in others},
+                )
             report.frame(frame, target)
             done += 1
     report.progress("writing", total, total)

@@ -48,6 +48,47 @@ def _first_line(process: subprocess.Popen[str]) -> str:
     return process.stdout.readline()
 
 
+@pytest.mark.skipif(os.name != "posix", reason="modes are POSIX's")
+@pytest.mark.parametrize(
+    ("umask", "file", "folder"), [(0o002, 0o664, 0o775), (0o027, 0o640, 0o750)]
+)
+def test_a_group_can_share_what_the_umask_lets_it(
+    tmp_path: Path, umask: int, file: int, folder: int
+) -> None:
+    """Entries, notes, locks and their folders are as open as any file that their user makes."""
+    before = os.umask(umask)
+    try:
+        store = Store(tmp_path / "cache", on_damage=pytest.fail)
+        with store.lock(KEY, on_wait=lambda: None, check=lambda: None):
+            store.save(Kind.FIT, KEY, {"a": np.ones(3)}, {})
+        store.note_shot(KEY, name="p", frames="1-2", size=(1, 1), preset="draft", keys=[KEY])
+    finally:
+        os.umask(before)
+    found = {path: path.stat().st_mode & 0o777 for path in (tmp_path / "cache").rglob("*")}
+    assert {path.suffix for path in found} == {"", ".TAG", ".lock", ".json", ".safetensors"}
+    assert {
+        path.name: mode for path, mode in found.items() if path.is_file() and mode != file
+    } == {}
+    assert {
+        path.name: mode for path, mode in found.items() if path.is_dir() and mode != folder
+    } == {}
+
+
+def test_a_lock_of_another_user_s_is_taken_for_held(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where permissions hide whether it is, pruning leaves what belongs to it alone."""
+    path = tmp_path / "a.lock"
+    path.touch()
+    assert not locks.is_held(path)
+
+    def forbidden(*_arguments: object, **_named: object) -> int:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "open", forbidden)  # root may open anything
+    assert locks.is_held(path)
+
+
 def test_a_holder_that_is_lost_holds_up_nobody(tmp_path: Path, spawn: Spawn) -> None:
     """A lock that its server keeps for a dead machine is done without, and that is said."""
     path = tmp_path / "a.lock"

@@ -28,6 +28,7 @@ kind, events, mode = sys.argv[1:4]
 stop.HEARTBEAT_SECONDS = 0.2
 if sys.argv[4]:
     stop.GRACE_SECONDS = float(sys.argv[4])
+    stop.SAVING_SECONDS = 10.0 * stop.GRACE_SECONDS
 
 def work(report):
     Path(events).with_name("working").touch()
@@ -37,6 +38,11 @@ def work(report):
             time.sleep(0.001)
     if kind == "kernel":  # one call into C that lets go of the GIL and hears no signal
         hashlib.pbkdf2_hmac("sha256", b"kernel", b"salt", 10**9)
+    if kind in ("saving", "stuck"):
+        with report.stop.finishing():
+            time.sleep(3.0 if kind == "saving" else 600.0)
+            Path(events).with_name("saved").touch()
+        report.check()
     if kind == "chatty":
         for frame in range(10**9):
             report.frame(frame, Path("x" * 1000))
@@ -174,6 +180,22 @@ def test_a_kernel_that_does_not_listen_is_ended_in_time(start: Callable[..., Run
 
     assert time.monotonic() - asked < PROMISED_SECONDS
     assert run.process.returncode == 130
+    assert run.told()[-1]["code"] == "cancelled"
+
+
+@pytest.mark.parametrize(("kind", "saved"), [("saving", True), ("stuck", False)])
+def test_what_is_done_is_saved_first(start: Callable[..., Run], kind: str, *, saved: bool) -> None:
+    """Longer than any other work is waited for, and not for ever; 130 either way."""
+    run = start(kind, grace="0.6")
+    run.wait_until_working()
+
+    asked = time.monotonic()
+    run.process.send_signal(signal.SIGTERM)
+    run.process.communicate(timeout=60)
+
+    assert run.process.returncode == 130
+    assert ((run.folder / "saved").exists(), run.is_tidied) == (saved, saved)
+    assert saved or time.monotonic() - asked >= 5.0
     assert run.told()[-1]["code"] == "cancelled"
 
 

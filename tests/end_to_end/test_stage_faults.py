@@ -140,6 +140,42 @@ def test_a_fit_that_is_killed_while_it_is_saved(
     workers.check(reference, files)
 
 
+def test_a_stage_that_is_asked_to_stop(
+    reference: Reference, zygote: Zygote, tmp_path: Path
+) -> None:
+    """SIGTERM: 130, nothing half written; a fit in the making is lost, a finished sample is not."""
+    command = reference.shot.arguments(
+        *(tmp_path / "out", tmp_path / "cache", *SETTINGS),
+        *("--set", "sampling_steps=150", "--set", "steps_per_interval=200"),
+    )
+    workers = Farm(command, tmp_path / "cache", tmp_path / "out", zygote)
+    assert workers.run("prepare").code == 0
+
+    def stopped(*stage: str, once: Callable[[], bool]) -> None:
+        run = zygote.start(*command, "--stage", *stage)
+        run.until_told("progress", phase="inpainting")
+        run.until(once)
+        run.send(signal.SIGTERM)
+        outcome = run.outcome()
+        assert outcome.code == 130, outcome.message
+        assert outcome.events[-1]["code"] == "cancelled"
+        assert not list(workers.cache.glob("*/.tmp-*"))
+
+    stopped("fit", "--interval", "1", once=lambda: True)
+    assert weights(workers.cache) == {}
+    for k in ("1", "2", "3"):
+        assert workers.run("fit", "--interval", k).fitted == [int(k) - 1]
+    samples = workers.cache / "samples"
+    stopped("sample", "--take", "1", once=lambda: any(samples.glob("[0-9a-f]*/record.json")))
+    kept = [path.parent for path in samples.glob("[0-9a-f]*/record.json")]
+    assert len(kept) == 1
+    again = workers.run("sample", "--take", "1")
+    assert again.code == 0
+    worked = [event for event in again.events if event["event"] == "progress"]
+    at = [event["figures"]["interval"] for event in worked if event["phase"] == "inpainting"]
+    assert at[0] == 1  # the first, 0, is gone on from
+
+
 @pytest.mark.parametrize(
     "locks", [pytest.param("locks that hold", marks=pytest.mark.slow), "no locks"]
 )

@@ -109,13 +109,16 @@ def _beating(path: Path) -> Iterator[None]:
 
 
 def is_held(path: Path) -> bool:
-    """True while another process, or another lock of this one, holds the lock file `path`."""
+    """True while another process, or another lock of this one, holds the lock file `path`.
+
+    Also where only another user can tell: what may be in use is left alone.
+    """
     if not path.exists():
         return False
     lock = filelock.FileLock(path, fallback_to_soft=False)
     try:
         lock.acquire(timeout=0)
-    except filelock.Timeout:
+    except (filelock.Timeout, PermissionError):
         return True
     except OSError:
         return False

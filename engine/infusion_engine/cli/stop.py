@@ -27,6 +27,9 @@ HEARTBEAT_SECONDS = 3.0
 GRACE_SECONDS = 4.0
 """Time that the work has to notice a stop before the process is ended under it."""
 
+SAVING_SECONDS = 20.0
+"""The same where it is saving what is done: schedulers kill after thirty, on a slow disk too."""
+
 _POLL_SECONDS = 0.2
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -37,8 +40,9 @@ def watched(report: Report, *, cancel_file: Path | None) -> Iterator[None]:
 
     The first request is passed on to `report.stop`, which the work notices at its next report; a
     thread sends heartbeats, looks for the file, and ends the process when the work has not noticed
-    within `GRACE_SECONDS`. A second signal ends the process at once. Ending it is safe at any
-    moment: nothing is written under its final name before it is whole.
+    within `GRACE_SECONDS`, or `SAVING_SECONDS` where it is saving what is done. A second signal
+    ends the process at once. Ending it is safe at any moment: nothing is written under its final
+    name before it is whole.
     """
 
     def handle(number: int, _frame: FrameType | None) -> None:
@@ -113,7 +117,8 @@ class _Watch(threading.Thread):
                 self._report.heartbeat()
             if self._report.stop.is_asked:
                 asked_at = asked_at or now
-                if now - asked_at >= GRACE_SECONDS:
+                saves = self._report.stop.is_finishing
+                if now - asked_at >= (SAVING_SECONDS if saves else GRACE_SECONDS):
                     end_now(self._report, patience=0.2)
 
     def _listen(self) -> bool:
