@@ -134,6 +134,17 @@ def test_a_cache_is_found_where_none_is_named(shot: Shot) -> None:
     assert definitions[-1]["default"] == "/opt/infusion-render"
 
 
+def test_a_device_s_number_is_its_machine_s_own(shot: Shot) -> None:
+    """Tasks are told the kind alone, and whoever asked for a number is told so."""
+    run = infusion_farm(
+        *("bundle", shot.job_file(device="cuda:1"), "--output", shot.folder / "bundle"),
+    )
+    assert run.returncode == 0, run.stderr
+    assert "cuda:1: machines of a farm number their own" in run.stderr
+    found = RenderJob.from_json((shot.folder / "bundle/job.json").read_text())
+    assert found.device == "cuda"
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from infusion_engine.farm.bundle import write_bundle
+from infusion_engine.farm.steps import Fits
 from infusion_engine.farm.template import Terms
 from tests.farm.conftest import Shot, make_shot, shot
 
@@ -58,6 +59,54 @@ def test_two_machines_end_with_the_bits_of_one(
     )
     assert len(expected) == 5
     assert found == expected
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["job.json"],
+        ["job.json", "3"],
+        ["job.json", "none", "node1"],
+        ["job.json", "0", "node1"],
+    ],
+    ids=" ".join,
+)
+def test_what_the_loop_cannot_do_is_refused(
+    checkout: Path, shot: Shot, arguments: list[str]
+) -> None:
+    """No machine, or no number of fits: code 2 and how it is called, and nothing is asked."""
+    write_bundle(shot.farm(), shot.folder / "farm", Terms(10, 300))
+    words = [str(shot.folder / "farm" / word) if ".json" in word else word for word in arguments]
+    run = loop(checkout, shot.folder, *words)
+    assert (run.returncode, run.stdout) == (2, "")
+    assert "usage: render.sh BUNDLE/job.json FITS HOST..." in run.stderr
+    assert not (shot.folder / "hosts").exists()
+
+
+def test_a_job_that_is_not_there_is_refused(checkout: Path, tmp_path: Path) -> None:
+    """By name, before any machine is asked."""
+    run = loop(checkout, tmp_path, tmp_path / "none.json", 3, "node1")
+    assert run.returncode == 2
+    assert "none.json" in run.stderr
+    assert not (tmp_path / "hosts").exists()
+
+
+def test_a_chain_is_fitted_in_its_order(checkout: Path, shot: Shot) -> None:
+    """One machine makes all fits, one after the other: each goes on from the one before."""
+    write_bundle(shot.farm(Fits.CHAIN), shot.folder / "farm", Terms(10, 300))
+    engine = shot.folder / "bin/infusion-render"
+    engine.parent.mkdir()
+    engine.write_text(f'#!/bin/sh\nshift 4\necho "$@" >> "{shot.folder}/tasks"\n')
+    engine.chmod(0o755)
+    run = loop(checkout, shot.folder, shot.folder / "farm/job.json", 3, "node1", "node2")
+    assert run.returncode == 0, run.stderr
+    assert (shot.folder / "tasks").read_text().splitlines() == [
+        *("--stage prepare", "--stage base"),
+        *(f"--stage fit --interval {number}" for number in (1, 2, 3)),
+        *("--stage sample --take 1", "--stage write"),
+    ]
+    assert set((shot.folder / "hosts").read_text().split()) == {"node1"}
 
 
 def test_an_error_ends_the_loop_with_its_code(checkout: Path, shot: Shot) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from infusion_engine.cli.terminal import EventsMode, stdout_sink
+from infusion_engine.devices import kind_of
 from infusion_engine.errors import InfusionError, UsageError
 from infusion_engine.farm.steps import Fits
 from infusion_engine.farm.template import ENGINE
@@ -123,6 +124,11 @@ def made_ready(
 
     report = report or Report(stdout_sink(EventsMode.NONE))
     plan = prepare(job, report)
+    if job.device != (kind := kind_of(job.device)):
+        report.warn(
+            f"The job's device is {job.device}: machines of a farm number their own, and tasks "
+            f"are given {kind}."
+        )
     chosen = Fits(fits) if fits is not None else Fits.of(plan.settings.fits_start)
     farm = farm_job(
         plan, divided(plan, lambda done, total: report.progress("looking", done, total)), chosen

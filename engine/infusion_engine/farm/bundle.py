@@ -12,6 +12,7 @@ from pathlib import Path
 
 import yaml
 
+from infusion_engine.devices import kind_of
 from infusion_engine.errors import Cancelled, InfusionError, LeftToFarm, UsageError
 from infusion_engine.farm.division import Division
 from infusion_engine.farm.needs import needs_of
@@ -59,6 +60,7 @@ class FarmJob:
             output=by_name["Output"],
             cache=by_name["Cache"],
             scratch=by_name.get("Scratch"),
+            device=kind_of(self.plan.job.device),  # each machine numbers its own
             frames=str(self.plan.shot.frames),
             settings={**self.plan.job.settings, "fits_start": self.fits.start.value},
             contact_sheet=None,
