@@ -289,6 +289,8 @@ def test_deadline_cloud_refuses_the_bundle(shot: Shot, deadline: Callable[[int],
         assert run.exit_code == 2
         assert run.stderr.splitlines()[-1] == (
             "Error: Deadline Cloud did not take the job (code 7): please log in. "
+            "`deadline auth status` tells whether this user is logged in, and `deadline config "
+            "show` to which farm and queue the job goes. "
             f"'{shot.folder / name}' was left, since tasks may read it; another try needs another "
             "folder."
         )
