@@ -61,6 +61,14 @@ def test_a_part_that_is_not_named_is_refused(stage: str) -> None:
         requested(stage, **NONE)
 
 
+@pytest.mark.parametrize(("stage", "option"), [("fit", "interval"), ("sample", "take")])
+@pytest.mark.parametrize("number", [0, -1])
+def test_parts_are_counted_from_one(stage: str, option: str, number: int) -> None:
+    """A scheduler that counts from 0 would leave out the last without a word."""
+    with pytest.raises(UsageError, match=f"--{option} {number}: these are counted from 1"):
+        requested(stage, **{**NONE, option: number})
+
+
 def test_frames_that_are_no_range_are_refused() -> None:
     """As everywhere."""
     with pytest.raises(UsageError, match="not a frame range"):

@@ -56,7 +56,8 @@ def requested(
     """What the options of a command line ask for together.
 
     Raises:
-        UsageError: an option stands beside a stage that it says nothing of, or is missing.
+        UsageError: an option stands beside a stage that it says nothing of, or is missing, or
+            counts from less than 1.
     """
     asked = RenderStage(stage)
     belongs = (
@@ -76,6 +77,12 @@ def requested(
             raise UsageError(
                 f"--stage {owner.value} does one part of the work, and {option} is missing.",
                 remedy=f"For instance --stage {owner.value} {option} 1.",
+            )
+    for option, value in (("--interval", interval), ("--take", take)):
+        if value is not None and value < 1:
+            raise UsageError(
+                f"{option} {value}: these are counted from 1.",
+                remedy=f"Give {option} 1 for the first.",
             )
     return StageRequest(
         stage=asked,

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from infusion_engine.cache import store as store_module
 from infusion_engine.cache.entry import RECORD_FILE
 from infusion_engine.cache.inventory import Item, inventory, require_cache
 from infusion_engine.cache.key import FitIdentity, SampleIdentity, Started, digest
@@ -44,6 +45,12 @@ def used_days_ago(store: Store, key: str, days: float) -> None:
     """Set a fit's last use."""
     seconds = (datetime.now(UTC) - timedelta(days=days)).timestamp()
     os.utime(store.entry_folder(Kind.FIT, key) / RECORD_FILE, (seconds, seconds))
+
+
+def shift(path: Path, days: float) -> None:
+    """Put a file's time so many days off, as the clock of a file server may stamp it."""
+    seconds = (datetime.now(UTC) + timedelta(days=days)).timestamp()
+    os.utime(path, (seconds, seconds))
 
 
 def pruned(store: Store, limits: Limits) -> tuple[list[str], Choice]:
@@ -222,8 +229,30 @@ def test_old_notes_of_entries_that_are_gone_go_too(store: Store) -> None:
     text = note.read_text(encoding="utf-8")
     year = str(datetime.now(UTC).year)
     note.write_text(text.replace(f'"used": "{year}', '"used": "2001'), encoding="utf-8")
+    shift(note, -2)
     pruned(store, Limits())
     assert not note.exists()
+
+
+@pytest.mark.parametrize("days", [-1, 1, -400], ids=["behind", "ahead", "far behind"])
+def test_the_clock_of_who_used_it_does_not_matter(
+    store: Store, monkeypatch: pytest.MonkeyPatch, days: int
+) -> None:
+    """A render on a machine with another clock keeps a shot's fits young, and not for longer.
+
+    What counts is when the disk that all share says that the note was written.
+    """
+    keys = save_fits(store, 2)
+    wrong = (datetime.now(UTC) + timedelta(days=days)).isoformat(timespec="seconds")
+    monkeypatch.setattr(store_module, "now", lambda: wrong)
+    store.note_shot(CLIP, name="p", frames="1", size=(1, 1), preset="draft", keys=keys[:1])
+    (note,) = (store.folder / "shots").iterdir()
+    assert [item.key for item in inventory(store.folder)] == keys[::-1]
+    assert pruned(store, Limits(older_than=timedelta(hours=12)))[0] == keys[1:]
+    assert note.exists()
+    shift(note, -1)
+    shift(store.entry_folder(Kind.FIT, keys[0]) / RECORD_FILE, -1)
+    assert pruned(store, Limits(older_than=timedelta(hours=12)))[0] == keys[:1]
 
 
 def test_the_same_render_keeps_one_note(store: Store) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -122,3 +123,28 @@ def test_a_file_where_the_cache_should_be_is_one_plain_error(
     (tmp_path / "cache").write_text("not a folder")
     with pytest.raises(StorageError, match="a file stands where a folder is needed"):
         Store(tmp_path / "cache", on_damage=reports.append).prepare()
+
+
+def peak_mib(work: Callable[[], object]) -> float:
+    """Most memory that was taken meanwhile, in MiB."""
+    tracemalloc.start()
+    try:
+        work()
+        return tracemalloc.get_traced_memory()[1] / 2**20
+    finally:
+        tracemalloc.stop()
+
+
+def test_an_entry_that_is_only_looked_at_takes_no_memory(store: Store, key: str) -> None:
+    """Found when it is saved again, or when another was first: its digest is all that counts."""
+    large: Tensors = {"x": np.ones((16, 2**20), np.float32)}
+    store.save(Kind.CLIP, key, large, {})
+    assert peak_mib(lambda: store.save(Kind.CLIP, key, large, {})) < 24.0
+    other = store.folder / "clips" / ".tmp-of-another"
+    other.mkdir()
+    (other / "file").touch()
+    final = store.entry_folder(Kind.CLIP, key)
+    assert peak_mib(lambda: store._put_in_place(other, final, Kind.CLIP, key)) < 24.0
+    assert peak_mib(lambda: store.load(Kind.CLIP, key)) > 64.0
+    assert peak_mib(lambda: store._discard(Kind.CLIP, key)) < 24.0  # it is sound, and stays
+    assert store.load(Kind.CLIP, key) is not None

@@ -287,10 +287,11 @@ def test_deadline_cloud_refuses_the_bundle(shot: Shot, deadline: Callable[[int],
     for name in ("job-farm", "job-farm-2", "job-farm-3"):
         run = here("submit", "--job", job, "--to", "deadline-cloud")
         assert run.exit_code == 2
-        assert run.stderr.splitlines()[-1] == (
+        last = run.stderr.splitlines()[-1]
+        assert last.startswith(
             "Error: Deadline Cloud did not take the job (code 7): please log in. "
-            "`deadline auth status` tells whether this user is logged in, and `deadline config "
-            "show` to which farm and queue the job goes. "
+        )
+        assert last.endswith(
             f"'{shot.folder / name}' was left, since tasks may read it; another try needs another "
             "folder."
         )

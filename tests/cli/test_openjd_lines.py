@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 
 import pytest
 
@@ -71,3 +73,33 @@ def test_every_line_is_of_a_kind_that_a_session_reads() -> None:
         "openjd_status: Wrote /out/fire.1001.exr",
         "openjd_fail: The cache is full. Make room.",
     ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["--stage", "fit", "--interval", "0"], 2, "--interval 0: these are counted from 1"),
+        (["--stage", "fit"], 2, "--interval is missing"),
+        (["--stage", "fit", "--interval", "K"], 2, "'K' is not a valid integer"),
+        (["--stage", "fitting"], 2, "'fitting' is not one of"),
+        (["--job", "/nowhere/job.json"], 2, "/nowhere/job.json"),
+        (["--log-file", "/proc/none/log"], 5, "/proc/none/log"),
+        (["--events-file", "/proc/none/events"], 5, "/proc/none/events"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_what_is_wrong_from_the_start_is_told_a_session(
+    arguments: list[str], code: int, words: str
+) -> None:
+    """One line by OpenJD's own word, whatever was not understood, and the same on stderr."""
+    run = subprocess.run(
+        [sys.executable, "-m", "infusion_engine.cli.render", *arguments, "--events", "openjd"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert run.returncode == code, run.stderr
+    (line,) = [line for line in run.stdout.splitlines() if line.startswith("openjd_fail: ")]
+    assert words in line
+    assert words in run.stderr

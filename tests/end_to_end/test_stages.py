@@ -278,6 +278,7 @@ def test_a_prepared_job_is_part_of_its_shot(
     [
         ("--interval", "1"),
         ("--stage", "fit"),
+        ("--stage", "fit", "--interval", "0"),
         ("--stage", "fit", "--interval", "0", "--take", "1"),
         ("--stage", "sample"),
         ("--stage", "prepare", "--write-frames", "1-2"),

@@ -137,7 +137,8 @@ def _sweep(folder: Path) -> None:
     for path in (folder / "locks").glob("*.lock"):
         remove_unheld(path)
     present = {item.key for item in inventory(folder)}
+    now = disk_time(folder)
     for path, note in read_notes(folder / "shots"):
-        age = datetime.now(UTC) - datetime.fromisoformat(note.used)
+        age = now - datetime.fromisoformat(note.used)
         if present.isdisjoint(note.keys) and age >= STALE:
             erase(path)

@@ -29,7 +29,8 @@ class ShotNote:
     keys: tuple[str, ...]
     """Keys of the fits and samples."""
     used: str
-    """When it was last rendered, as an ISO time in UTC."""
+    """When it was last rendered, as an ISO time in UTC; in a note that was read, by the clock that
+    stamps the cache's files."""
 
 
 def write_note(folder: Path, note: ShotNote) -> None:
@@ -52,7 +53,11 @@ def write_note(folder: Path, note: ShotNote) -> None:
 
 
 def read_notes(folder: Path) -> Iterator[tuple[Path, ShotNote]]:
-    """Every readable note in `folder` with its file, oldest use first; others are passed over."""
+    """Every readable note in `folder` with its file, oldest use first; others are passed over.
+
+    When it was used is what the folder's own disk says: the machine that wrote it may have another
+    clock.
+    """
     found: list[tuple[Path, ShotNote]] = []
     for path in sorted(folder.glob("*.json")):
         try:
@@ -65,9 +70,8 @@ def read_notes(folder: Path) -> Iterator[tuple[Path, ShotNote]]:
                 size=(int(width), int(height)),
                 preset=str(fields["preset"]),
                 keys=tuple(str(key) for key in fields["keys"]),
-                used=str(fields["used"]),
+                used=datetime.fromtimestamp(path.stat().st_mtime, UTC).isoformat(),
             )
-            datetime.fromisoformat(note.used)
         except (OSError, ValueError, KeyError, TypeError):
             continue
         found.append((path, note))

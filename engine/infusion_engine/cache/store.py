@@ -136,7 +136,7 @@ class Store:
             StorageError: the disk is full, not writable, or failing; nothing is left behind.
         """
         final = self.entry_folder(kind, key)
-        if self._sound(kind, key, room) is not None:
+        if self._sound(kind, key, None) is not None:
             return
         self.prepare()
         temporary = self._temporary(kind)
@@ -257,8 +257,9 @@ class Store:
             ) from error
         return found
 
-    def _sound(self, kind: Kind, key: str, room: Room | None = None) -> Entry | None:
-        found = self._read(kind, key, room or Memory())
+    def _sound(self, kind: Kind, key: str, room: Room | None) -> Entry | None:
+        """The entry, if it can be trusted; without `room` all of it is read and nothing kept."""
+        found = self._read(kind, key, room)
         if isinstance(found, Damage):
             self._on_damage(
                 f"The cache's {kind.word} {self.entry_folder(kind, key)} is damaged: "
@@ -277,7 +278,7 @@ class Store:
             self.drop(kind, key)  # which says why it cannot
             return
         try:
-            sound = isinstance(read_entry(away, kind, key, Memory()), Entry)
+            sound = isinstance(read_entry(away, kind, key, None), Entry)
         except OSError:
             sound = False
         if sound:  # what was read was damaged and what was moved is not
@@ -291,7 +292,7 @@ class Store:
                 temporary.rename(final)
             except OSError as error:
                 # A file server may answer that it failed when it was done, or by another word.
-                if self._sound(kind, key) is not None:
+                if self._sound(kind, key, None) is not None:
                     return
                 if error.errno not in _TAKEN or attempt == _ATTEMPTS - 1:
                     raise

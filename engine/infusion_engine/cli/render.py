@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import platform
 import sys
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import click
 
 from infusion_engine import __version__
+from infusion_engine.cli.openjd_lines import OpenJDLines
 from infusion_engine.cli.options import KnobCommand, changes_from, knob_parameters
 from infusion_engine.cli.reporting import Told, reporting
 from infusion_engine.cli.terminal import EventsMode, stdout_sink
@@ -22,13 +25,14 @@ from infusion_engine.overrides import overridden
 from infusion_engine.progress import Report
 from infusion_engine.settings import PRESETS
 from infusion_engine.stage import RenderStage, StageRequest, requested
-from infusion_node.wire.events import Resolved, Started
+from infusion_node.wire.events import Failed, Resolved, Started
 from infusion_node.wire.handshake import Handshake, to_line
 from infusion_node.wire.job import SCHEMA_VERSION, RenderJob
 
 _FOR_PEOPLE = (EventsMode.AUTO, EventsMode.PLAIN)
 """What stdout may show lines of ours beside."""
 
+_HELPS = "infusion-render --help shows all options."
 _HELP = """Fill the matte of a shot with moving texture learnt from the shot itself.
 
 PLATE, --matte and --output each take a folder, a pattern (plate.%04d.exr, plate.####.exr,
@@ -52,9 +56,19 @@ memory or device lost, 5 cache or disk, 130 cancelled, 1 a defect to report.
 Ctrl-C once stops and keeps everything finished; twice ends at once."""
 
 
+class _RenderCommand(KnobCommand):
+    """A command that tells a scheduler, too, of options that it cannot understand."""
+
+    def told_early(self, arguments: Sequence[str], message: str) -> None:
+        """What an OpenJD session shows of a task that failed."""
+        words = [part for argument in arguments for part in argument.split("=", 1)]
+        if ("--events", EventsMode.OPENJD.value) in pairwise(words) and sys.stdout is not None:
+            OpenJDLines(sys.stdout).write(Failed("usage", message, _HELPS, 2), time=0.0)
+
+
 @click.command(
     "infusion-render",
-    cls=KnobCommand,
+    cls=_RenderCommand,
     help=_HELP,
     epilog=_EPILOG,
     params=knob_parameters(),
@@ -125,22 +139,28 @@ def main(
 ) -> None:
     """Assemble the job from its file and its flags, then do what was asked with it."""
     mode = EventsMode(events)
-    request = requested(stage, interval=interval, take=take, write_frames=write_frames)
     if version:
         _tell_version(mode)
         return
+
+    def ask() -> StageRequest:
+        return requested(stage, interval=interval, take=take, write_frames=write_frames)
+
     if dry_run and write_job is not None:
         raise UsageError(
             "--dry-run writes nothing, so --write-job has no place beside it.",
             remedy="Give one of the two.",
         )
+    if write_job is not None or dry_run:
+        ask()  # nothing comes of it, but what is wrong in it
     if write_job is not None:
         told = Told(mode, log_file=log_file)
         _write_job(_assembled(job_file, given), Path(write_job).expanduser(), told)
     elif dry_run:
         _dry_run(_assembled(job_file, given), mode)
     else:
-        _render(job_file, given, Told(mode, request.stage, log_file, while_stdin), request)
+        told = Told(mode, RenderStage(stage), log_file, while_stdin)
+        _render(job_file, given, told, ask)
 
 
 def _tell_version(mode: EventsMode) -> None:
@@ -178,10 +198,13 @@ def _assembled(job_file: str | None, given: dict[str, Any]) -> RenderJob:
     return job
 
 
-def _render(job_file: str | None, given: dict[str, Any], told: Told, request: StageRequest) -> None:
-    """Do the job, telling about it; the last event is `finished` or `failed`."""
-    job, trouble = None, None
+def _render(
+    job_file: str | None, given: dict[str, Any], told: Told, ask: Callable[[], StageRequest]
+) -> None:
+    """Do what of the job `ask` tells, and tell of it; the last event is `finished` or `failed`."""
+    job, request, trouble = None, StageRequest(), None
     try:
+        request = ask()
         job = _assembled(job_file, given)
     except UsageError as error:
         trouble = error  # told once there is a report: a host reads nothing else

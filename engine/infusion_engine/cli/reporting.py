@@ -31,16 +31,19 @@ class Told:
     while_stdin: bool = False
     """Whether the run stops when its stdin ends, which whoever started it holds open."""
 
-    def sinks(self) -> list[Sink]:
-        """One for stdout, and one for the log file if there is one.
+    def shown(self) -> Sink:
+        """What stdout gets."""
+        if self.mode is EventsMode.OPENJD and sys.stdout is not None:
+            return OpenJDLines(claimed_stdout(sys.stdout), self.stage.value)
+        return stdout_sink(self.mode)
+
+    def kept(self) -> list[Sink]:
+        """The log file, if there is one.
 
         Raises:
-            StorageError: the log file cannot be written.
+            StorageError: it cannot be written.
         """
-        log = [] if self.log_file is None else [LogFile(Path(self.log_file).expanduser())]
-        if self.mode is EventsMode.OPENJD and sys.stdout is not None:
-            return [*log, OpenJDLines(claimed_stdout(sys.stdout), self.stage.value)]
-        return [*log, stdout_sink(self.mode)]
+        return [] if self.log_file is None else [LogFile(Path(self.log_file).expanduser())]
 
 
 @contextmanager
@@ -48,20 +51,21 @@ def reporting(
     events_file: str | None, mode: EventsMode, told: Told | None = None
 ) -> Iterator[Report]:
     """A report to stdout and the events file, watched for a stop, ended by what the block does."""
+    told = told or Told(mode)
+    shown = told.shown()
+    path = None if events_file is None else Path(events_file).expanduser()
     sinks: list[Sink] = []
-    cancel_file = None
-    if events_file is not None:
-        path = Path(events_file).expanduser()
-        try:
-            sinks.append(LinesFile(path))
-        except OSError as error:
-            raise StorageError(
-                f"The events file '{path}' cannot be written: {error.strerror or error}.",
-                remedy="Choose another path for --events-file.",
-            ) from None
-        cancel_file = path.parent / CANCEL_FILE
-    report = Report(*sinks, *(told or Told(mode)).sinks())
-    if told is not None and told.while_stdin:
+    try:
+        sinks += [] if path is None else [_lines(path)]
+        sinks += told.kept()
+    except StorageError as error:
+        early = Report(*sinks, shown)  # whoever reads events hears of it, too
+        early.failed(error)
+        early.close()
+        raise
+    cancel_file = None if path is None else path.parent / CANCEL_FILE
+    report = Report(*sinks, shown)
+    if told.while_stdin:
         follow_stdin(report)
     with watched(report, cancel_file=cancel_file):
         try:
@@ -73,6 +77,21 @@ def reporting(
             report.finished()
         finally:
             report.close()
+
+
+def _lines(path: Path) -> LinesFile:
+    """The events file.
+
+    Raises:
+        StorageError: it cannot be written.
+    """
+    try:
+        return LinesFile(path)
+    except OSError as error:
+        raise StorageError(
+            f"The events file '{path}' cannot be written: {error.strerror or error}.",
+            remedy="Choose another path for --events-file.",
+        ) from None
 
 
 def _defect(error: BaseException) -> InfusionError:

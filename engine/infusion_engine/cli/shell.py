@@ -48,12 +48,16 @@ class _Shell(click.Command):
             outcome = super().main(args, prog_name, complete_var, False, **extra)
         except click.ClickException as error:
             error.show()
+            self.told_early(sys.argv[1:] if args is None else args, error.format_message())
             sys.exit(error.exit_code)
         except BrokenPipeError:
             sys.exit(1)  # the reader went away: nobody to tell
         except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the end of every error
             sys.exit(show_error(error))
         sys.exit(outcome if isinstance(outcome, int) else 0)
+
+    def told_early(self, arguments: Sequence[str], message: str) -> None:
+        """Hear of arguments that cannot be understood, which stderr has been told of."""
 
 
 class ShellCommand(_Shell):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import secrets
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -89,10 +88,18 @@ def _place(temporary: Path, target: Path) -> None:
 
 
 def _sweep(target: Path) -> None:
-    """Removes what killed processes left of this target; a young one may be somebody's at work."""
+    """Removes what killed processes left of this target; a young one may be somebody's at work.
+
+    How old it is says the target, which was written just now: a file server stamps both, by a clock
+    of its own.
+    """
+    try:
+        present = target.stat().st_mtime
+    except OSError:  # somebody took it away at once
+        return
     for left in target.parent.glob(f".{_literal(target.stem)}.*.part{_literal(target.suffix)}"):
         with suppress(OSError):
-            if time.time() - left.stat().st_mtime > _ABANDONED_SECONDS:
+            if present - left.stat().st_mtime > _ABANDONED_SECONDS:
                 left.unlink()
 
 
