@@ -15,10 +15,10 @@ import pytest
 from PIL import Image
 
 from infusion_engine.cache.store import default_folder
+from infusion_engine.cores import available_cores
 from infusion_engine.errors import Cancelled, SequenceError, StorageError, UsageError
 from infusion_engine.media.layer import WriteMode
 from infusion_engine.plan import (
-    available_cores,
     check_writable,
     claim_folders,
     prepare,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import queue
 import subprocess
 import sys
 import tempfile
@@ -13,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Literal
 
 from infusion_engine.cache.entry import Kind
 from infusion_engine.cache.store import Store
@@ -35,12 +37,13 @@ from infusion_engine.run_stage import run_stage
 from infusion_engine.settings import FitsStart
 from infusion_engine.stage import RenderStage, StageRequest
 from infusion_engine.work import Work
-from infusion_node.wire.events import Failed, Progress, from_line
+from infusion_node.wire.events import Failed, Interval, Progress, Waiting, Warned, from_line
 
 _KINDS: tuple[type[InfusionError], ...] = (
     *(UsageError, FitError, SequenceError, FrameError, MatteError),
     *(DeviceError, StorageError, Cancelled),
 )
+Outcome = Literal["hit", "fitted"]
 _POLL_SECONDS = 0.2
 _GRACE_SECONDS = 15.0
 """Time that all of them have to end after they were asked to: each ends within four seconds, but
@@ -82,7 +85,7 @@ def fit_at_once(plan: Plan, report: Report) -> None:
     base, chain = work.names(prepared.clip, plan.job.seed)
     if base is not None:
         run_stage(plan, StageRequest(RenderStage.BASE), report)
-    left = [i for i, stage in enumerate(chain) if not store.has(Kind.FIT, stage.fit.key)]
+    left = [i for i, stage in enumerate(chain) if store.load(Kind.FIT, stage.fit.key) is None]
     if left:
         _fit_all(plan, names, left, report, count=len(chain))
 
@@ -107,7 +110,7 @@ def _fit_all(
 ) -> None:
     """Have each device fit the next interval that is left of `count`, until none is."""
     waiting, free, done = list(reversed(left)), list(names), 0
-    total = 1000 * len(left)
+    total, told = 1000 * len(left), set[str]()
     threads = _threads(plan, names)
     with _job_file(plan) as job, _ended(report) as running:
         while waiting or running:
@@ -116,9 +119,12 @@ def _fit_all(
             for one in [one for one in running if one.process.poll() is not None]:
                 running.remove(one)
                 one.finish()
+                one.pass_on(report, told)
                 free.append(one.device)
                 done += 1
-                report.interval(one.index, count, "fitted")
+                report.interval(one.index, count, one.outcome, one.loss)
+            for one in running:
+                one.pass_on(report, told)
             share = int(1000 * (done + sum(one.share for one in running)))
             report.progress("fitting", share if done == len(left) else min(share, total - 1), total)
             _wait_for_any(running)
@@ -139,6 +145,12 @@ class _Fit:
     index: int
     share: float = 0.0
     """How much of it is done."""
+    outcome: Outcome = "fitted"
+    """Whether it made its fit, or found that another had."""
+    loss: float | None = None
+    """The fit's, if it was told."""
+    heard: queue.SimpleQueue[Warned | Waiting] = field(default_factory=queue.SimpleQueue)
+    """What whoever follows the whole run should hear of."""
     failed: Failed | None = None
     """What it said last, if it failed."""
     said: list[str] = field(default_factory=list)
@@ -184,12 +196,27 @@ class _Fit:
             remedy="Run the same command again: it goes on from the fits that are there.",
         )
 
+    def pass_on(self, report: Report, told: set[str]) -> None:
+        """Have `report` say what it said since: each warning once, whichever process gives it."""
+        while not self.heard.empty():
+            event = self.heard.get()
+            if isinstance(event, Waiting):
+                report.waiting(f"{event.waiting_for} (on {self.device})")
+            elif event.message not in told:
+                told.add(event.message)
+                report.warn(event.message, event.remedy)
+
     def _hear(self) -> None:
         for line in self.process.stdout or ():
             told = from_line(line)
             event = None if told is None else told.event
             if isinstance(event, Progress) and event.phase == "inpainting" and event.total:
                 self.share = min(1.0, event.done / event.total)
+            elif isinstance(event, Interval) and event.index == self.index:
+                self.outcome = "hit" if event.outcome == "hit" else "fitted"
+                self.loss = event.loss
+            elif isinstance(event, (Warned, Waiting)):
+                self.heard.put(event)
             elif isinstance(event, Failed):
                 self.failed = event
 

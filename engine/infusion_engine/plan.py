@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from infusion_engine.cache.store import default_folder
+from infusion_engine.cores import available_cores
 from infusion_engine.errors import StorageError, UsageError
 from infusion_engine.job_schema import check_job
 from infusion_engine.media.input_space import InputSpace, open_input_space
@@ -256,13 +257,6 @@ def claim_folders(plan: Plan) -> None:
                 f"The {what} '{folder}' cannot be written: {error.strerror or error}.",
                 remedy="Free some space, change its permissions, or choose another path.",
             ) from error
-
-
-def available_cores() -> int:
-    """CPU cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def check_writable(folder: Path, *, what: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import time
 from collections.abc import Callable
@@ -106,6 +107,47 @@ def test_a_stop_ends_every_process(
     run.send(signal.SIGTERM)
     assert run.outcome().code == 130
     assert [pid for pid in pids if state(pid) not in {"", "Z"}] == []
+
+
+def test_what_the_processes_find_and_wait_for_is_told(
+    exr_shot: Callable[..., ShotFiles], zygote: Zygote, files: ReadFiles, tmp_path: Path
+) -> None:
+    """Two runs of one job at once: each fit is told as fitted by one alone, and waiting is told."""
+    shot = exr_shot(tmp_path)
+    more = ("--set", "fits_start=scratch", "--set", "steps_per_interval=400")
+    runs = [
+        zygote.start(
+            *shot.arguments(tmp_path / name, tmp_path / "cache", *more, "--device", "cpu,cpu")
+        )
+        for name in ("one", "two")
+    ]
+    told = [run.outcome() for run in runs]
+    assert [one.code for one in told] == [0, 0], [one.message for one in told]
+    assert sorted(told[0].fitted + told[1].fitted) == [0, 1, 2]
+    waited = [text for one in told for text in one.all("waiting", "waiting_for")]
+    assert any("(on cpu)" in text for text in waited), waited
+    assert files(tmp_path / "one") == files(tmp_path / "two")
+
+
+def test_a_damaged_fit_is_made_again_by_a_device(
+    exr_shot: Callable[..., ShotFiles], render: Render, tmp_path: Path
+) -> None:
+    """A file that is there and cut short is no fit: it is said, and a process makes it anew."""
+    shot = exr_shot(tmp_path)
+    scratch = ("--set", "fits_start=scratch")
+    command = shot.arguments(tmp_path / "out", tmp_path / "cache", *scratch, "--device", "cpu,cpu")
+    assert render(*command).code == 0
+    before = weights(tmp_path / "cache")
+    path = min(tmp_path.glob("cache/fits/*/weights.safetensors"))
+    os.truncate(path, path.stat().st_size // 2)
+    for path in tmp_path.glob("cache/samples/*"):
+        shutil.rmtree(path)
+    again = render(*command)
+    assert again.code == 0, again.message
+    assert "damaged" in again.warnings
+    assert "fitting" in again.phases
+    assert len(again.fitted) == 1
+    assert weights(tmp_path / "cache") == before
 
 
 def test_processes_end_with_the_one_that_started_them(

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import torch
 from click.testing import CliRunner, Result
 
 from infusion_engine.cli import farm as command
+from infusion_engine.errors import Cancelled
+from infusion_engine.farm.calibrate import calibrated
 from infusion_engine.farm.estimate import Estimate, estimated
 from infusion_engine.farm.rates import Rates, read_rates
 from infusion_engine.farm.steps import Fits
 from infusion_engine.farm.work import work_of
+from infusion_engine.progress import Report, StopRequest
+from infusion_engine.turn import turn
+from infusion_node.wire.events import Event, Waiting
 
 if TYPE_CHECKING:
     from tests.farm.conftest import Shot
@@ -135,6 +142,47 @@ def test_another_network_is_told(shot: Shot) -> None:
     run = here(shot.job_file(), "--speed", path)
     assert run.exit_code == 0
     assert "measured with the network residual 48; the job has residual 8" in run.stderr
+
+
+@pytest.mark.parametrize(("asked", "told"), [("fp32", True), ("bf16", False), ("auto", False)])
+def test_another_precision_is_told(shot: Shot, asked: str, *, told: bool) -> None:
+    """A device may be several times as fast in one as in the other."""
+    path = speed_file(shot, replace(RATES, precision="bf16"))
+    settings = {**shot.job().settings, "precision": asked}
+    run = here(shot.job_file(settings=settings), "--speed", path)
+    assert run.exit_code == 0
+    assert ("measured in bf16; the job computes in fp32" in run.stderr) is told
+
+
+class Impatient:
+    """A sink that has the run stop as soon as it has to wait."""
+
+    name = "the test"
+    seconds_between = 0.0
+
+    def __init__(self, stop: StopRequest) -> None:
+        self.stop = stop
+        self.heard: list[Event] = []
+
+    def write(self, event: Event, *, time: float) -> None:
+        self.heard.append(event)
+        if isinstance(event, Waiting):
+            self.stop.ask("the test")
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+def test_a_render_at_work_is_waited_for(shot: Shot, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Measured beside it, the device would seem half as fast as it is."""
+    monkeypatch.setattr(tempfile, "tempdir", str(shot.folder))
+    farm = shot.farm(threads=None)
+    work = work_of(farm.plan.settings, farm.division)
+    stop = StopRequest()
+    listener = Impatient(stop)
+    with turn(torch.device("cpu"), Report(), shares=False), pytest.raises(Cancelled):
+        calibrated(farm.plan, farm.division, work, Report(listener, stop=stop))
+    assert any(isinstance(event, Waiting) for event in listener.heard)
 
 
 def test_minutes_are_told(shot: Shot) -> None:

@@ -13,9 +13,11 @@ from rich.console import Console
 from rich.table import Table
 
 from infusion_engine.cli.farm_job import JOB, farm_options, made_ready, one_line
-from infusion_engine.cli.terminal import EventsMode, claimed_stdout, stdout_sink
+from infusion_engine.cli.terminal import PlainLines, claimed_stdout
 from infusion_engine.errors import UsageError
 from infusion_engine.farm.rates import Rates, network_name, read_rates
+from infusion_engine.settings import Precision
+from infusion_node.wire.events import Waiting, Warned
 
 if TYPE_CHECKING:
     from infusion_engine.farm.bundle import FarmJob
@@ -135,16 +137,23 @@ def _measured(farm: FarmJob, work: Work) -> Rates:
     from infusion_engine.farm.calibrate import calibrated  # noqa: PLC0415 - loads torch
     from infusion_engine.progress import Report  # noqa: PLC0415
 
-    return calibrated(farm.plan, farm.division, work, Report(stdout_sink(EventsMode.NONE)))
+    told = PlainLines(sys.stderr, only=(Warned, Waiting))
+    return calibrated(farm.plan, farm.division, work, Report(told))
 
 
 def _differences(farm: FarmJob, rates: Rates) -> list[str]:
     """What a file of rates was measured with that this job has otherwise."""
     settings = farm.plan.settings
     own = network_name(settings.network.value, settings.channels)
-    if own == rates.network:
-        return []
-    return [f"The speed was measured with the network {rates.network}; the job has {own}."]
+    found = []
+    if own != rates.network:
+        found.append(f"The speed was measured with the network {rates.network}; the job has {own}.")
+    asked = settings.precision  # left to the device it is what a device like that one has
+    if asked is not Precision.AUTO and asked.value != rates.precision:
+        found.append(
+            f"The speed was measured in {rates.precision}; the job computes in {asked.value}."
+        )
+    return found
 
 
 def _described(farm: FarmJob, rates: Rates, found: Estimate, shots: int) -> dict[str, object]:

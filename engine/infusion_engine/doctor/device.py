@@ -49,7 +49,7 @@ def _device(asked: str) -> Finding:
 
 def _processor() -> Finding:
     """Its name, the cores that this process may use, and what it has for bfloat16."""
-    from infusion_engine.plan import available_cores  # noqa: PLC0415 - loads image libraries
+    from infusion_engine.cores import available_cores  # noqa: PLC0415 - as every room's here
 
     cores = available_cores()
     has: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()

@@ -27,12 +27,13 @@ from infusion_engine.progress import Report
 from infusion_engine.settings import FitsStart, Settings, at_level
 from infusion_engine.source import Source
 from infusion_engine.speed import measured
+from infusion_engine.turn import turn
 
 _IMPORTS = "import infusion_engine.cli.render, infusion_engine.render"
 
 
 def calibrated(plan: Plan, division: Division, work: Work, report: Report) -> Rates:
-    """Rates of the job's device on the job's own shot.
+    """Rates of the job's device on the job's own shot, once no render is at work on it.
 
     Args:
         plan: of the job.
@@ -47,15 +48,16 @@ def calibrated(plan: Plan, division: Division, work: Work, report: Report) -> Ra
     """
     torch.set_num_threads(plan.threads)
     device = choose_device(plan.job.device)
-    plan = replace(plan, settings=decided(plan.settings, device, report))
-    began = time.monotonic()
-    subprocess.run([sys.executable, "-c", _IMPORTS], check=True)
-    started = time.monotonic()
-    source = encoded(plan, device, report)
-    frame_seconds = (time.monotonic() - started) / division.frames_read
-    with tempfile.TemporaryDirectory(prefix="infusion-") as scratch, device_errors(device):
-        store = Store(Path(scratch), on_damage=report.warn)
-        speeds = measured(infusion_of(plan, source, store, report))
+    with turn(device, report, shares=plan.job.threads is not None):
+        plan = replace(plan, settings=decided(plan.settings, device, report))
+        began = time.monotonic()
+        subprocess.run([sys.executable, "-c", _IMPORTS], check=True)
+        started = time.monotonic()
+        source = encoded(plan, device, report)
+        frame_seconds = (time.monotonic() - started) / division.frames_read
+        with tempfile.TemporaryDirectory(prefix="infusion-") as scratch, device_errors(device):
+            store = Store(Path(scratch), on_damage=report.warn)
+            speeds = measured(infusion_of(plan, source, store, report))
     # Levels that were left out, because too little is known there, are as quick as the coarsest.
     speeds = (speeds[0],) * (len(division.intervals) - len(speeds)) + speeds
     fitting = sum(
