@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,11 +19,14 @@ settings.load_profile("steady")
 
 
 def pytest_configure() -> None:
-    """Give each of several workers a core of its own.
+    """Give each of several workers a core of its own, and have all of them hear Ctrl-C.
 
     Two processes that both compute on both cores wait for each other at the end of every loop.
-    The processes that a test starts inherit the core, and with it their number of threads.
+    The processes that a test starts inherit the core, and with it their number of threads. A shell
+    starts what runs in its background with SIGINT ignored, and that would be inherited, too.
     """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     worker = os.environ.get("PYTEST_XDIST_WORKER")
     if worker is None or not hasattr(os, "sched_setaffinity"):
         return
