@@ -109,6 +109,7 @@ def test_a_stop_ends_every_process(
     assert [pid for pid in pids if state(pid) not in {"", "Z"}] == []
 
 
+@pytest.mark.slow
 def test_what_the_processes_find_and_wait_for_is_told(
     exr_shot: Callable[..., ShotFiles], zygote: Zygote, files: ReadFiles, tmp_path: Path
 ) -> None:
@@ -129,6 +130,7 @@ def test_what_the_processes_find_and_wait_for_is_told(
     assert files(tmp_path / "one") == files(tmp_path / "two")
 
 
+@pytest.mark.slow
 def test_a_damaged_fit_is_made_again_by_a_device(
     exr_shot: Callable[..., ShotFiles], render: Render, tmp_path: Path
 ) -> None:
