@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from tests.end_to_end.conftest import Outcome, ShotFiles, Zygote
+    from tests.end_to_end.conftest import Outcome, Run, ShotFiles, Zygote
 
 Render = Callable[..., "Outcome"]
 ReadFiles = Callable[[Path], dict[str, bytes]]
@@ -93,17 +93,21 @@ def test_a_chain_stays_on_the_first_device(
     assert "fits_start=base or scratch" in "".join(outcome.all("warning", "remedy"))
 
 
+def two_long_fits(shot: ShotFiles, zygote: Zygote, folder: Path) -> tuple[Run, list[int]]:
+    """A run, and the processes of two fits that it has begun and that would take hours."""
+    slow = ("--set", "fits_start=scratch", "--set", "steps_per_interval=100000")
+    command = shot.arguments(folder / "out", folder / "cache", *slow, "--device", "cpu,cpu")
+    run = zygote.start(*command)
+    locks = folder / "cache/locks"
+    run.until(lambda: len(children(run.pid)) == 2 and len(list(locks.glob("*.lock"))) >= 2)
+    return run, children(run.pid)
+
+
 def test_a_stop_ends_every_process(
     exr_shot: Callable[..., ShotFiles], zygote: Zygote, tmp_path: Path
 ) -> None:
     """SIGTERM while two fits go on: exit code 130, and neither is left running."""
-    shot = exr_shot(tmp_path)
-    slow = ("--set", "fits_start=scratch", "--set", "steps_per_interval=100000")
-    command = shot.arguments(tmp_path / "out", tmp_path / "cache", *slow, "--device", "cpu,cpu")
-    run = zygote.start(*command)
-    locks = tmp_path / "cache/locks"
-    run.until(lambda: len(children(run.pid)) == 2 and len(list(locks.glob("*.lock"))) >= 2)
-    pids = children(run.pid)
+    run, pids = two_long_fits(exr_shot(tmp_path), zygote, tmp_path)
     run.send(signal.SIGTERM)
     assert run.outcome().code == 130
     assert [pid for pid in pids if state(pid) not in {"", "Z"}] == []
@@ -156,13 +160,7 @@ def test_processes_end_with_the_one_that_started_them(
     exr_shot: Callable[..., ShotFiles], zygote: Zygote, tmp_path: Path
 ) -> None:
     """Killed with -9 it can ask nobody to stop: they notice, and leave the devices free."""
-    shot = exr_shot(tmp_path)
-    slow = ("--set", "fits_start=scratch", "--set", "steps_per_interval=100000")
-    command = shot.arguments(tmp_path / "out", tmp_path / "cache", *slow, "--device", "cpu,cpu")
-    run = zygote.start(*command)
-    locks = tmp_path / "cache/locks"
-    run.until(lambda: len(children(run.pid)) == 2 and len(list(locks.glob("*.lock"))) >= 2)
-    pids = children(run.pid)
+    run, pids = two_long_fits(exr_shot(tmp_path), zygote, tmp_path)
     run.killed()
     deadline = time.monotonic() + 15.0
     try:
