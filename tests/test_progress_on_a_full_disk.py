@@ -14,23 +14,8 @@ from typing import Any
 import pytest
 
 from infusion_engine.progress import LinesFile, Report
-from infusion_node.wire.events import Event, Frame, Heartbeat, Warned, from_line
-
-
-class Listener:
-    """A sink that remembers what it heard."""
-
-    name = "the listener"
-    seconds_between = 0.0
-
-    def __init__(self) -> None:
-        self.heard: list[Event] = []
-
-    def write(self, event: Event, *, time: float) -> None:
-        self.heard.append(event)
-
-    def close(self) -> None:
-        """Nothing to give back."""
+from infusion_node.wire.events import Frame, Heartbeat, Warned, from_line
+from tests.told import Told
 
 
 class FullDisk:
@@ -57,7 +42,7 @@ def test_lines_wait_while_the_disk_is_full(
     """Once there is room each line is there, whole and in its order; beats were signs of life."""
     disk = FullDisk(room)
     monkeypatch.setattr("infusion_engine.progress.os", disk)
-    listener, path = Listener(), tmp_path / "events.ndjson"
+    listener, path = Told(), tmp_path / "events.ndjson"
     report = Report(LinesFile(path), listener, wall_clock=lambda: 5.0)
     report.frame(1, Path("a"))
     report.frame(2, Path("b"))
@@ -75,12 +60,12 @@ def test_lines_wait_while_the_disk_is_full(
         Frame(1, "a"), Frame(2, "b"), Frame(3, "c"), Heartbeat(report_seconds(listener), ""),
     ]  # fmt: skip
     assert None not in events
-    assert not any(isinstance(event, Warned) for event in listener.heard)
+    assert not any(isinstance(event, Warned) for event in listener.events)
 
 
-def report_seconds(listener: Listener) -> float:
+def report_seconds(listener: Told) -> float:
     """What the last heartbeat said."""
-    (*_, last) = [event for event in listener.heard if isinstance(event, Heartbeat)]
+    (*_, last) = [event for event in listener.events if isinstance(event, Heartbeat)]
     return last.seconds
 
 

@@ -342,8 +342,7 @@ class LinesFile:
         if not is_waiting or not isinstance(event, (Heartbeat, Progress)):  # these are soon stale
             self._waiting += (to_line(event, time=time) + "\n").encode("ascii")
         try:
-            while self._waiting:  # a disk that fills up may take a part of a line
-                self._waiting = self._waiting[os.write(self._file, self._waiting) :]
+            self._write_waiting()
         except OSError as error:
             if error.errno not in _FULL:
                 raise
@@ -352,10 +351,13 @@ class LinesFile:
     def close(self) -> None:
         """Close the file, after one more try to write what waits."""
         try:
-            if self._waiting:
-                os.write(self._file, self._waiting)
+            self._write_waiting()
         finally:
             os.close(self._file)
+
+    def _write_waiting(self) -> None:
+        while self._waiting:  # a disk that fills up may take a part of a line
+            self._waiting = self._waiting[os.write(self._file, self._waiting) :]
 
 
 def cancelled(reason: str) -> Cancelled:

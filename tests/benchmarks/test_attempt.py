@@ -11,15 +11,7 @@ from PIL import Image
 
 from benchmarks.attempt import Contender, attempt, figures, scored
 from benchmarks.trial import Trial
-
-SMALLEST = {
-    "intervals": "1",
-    "steps_per_interval": "1",
-    "sampling_steps": "1",
-    "channels": "4",
-    "crop_pixels": "16",
-    "window_frames": "3",
-}
+from tests.benchmarks.smallest import SMALLEST
 
 
 @pytest.fixture

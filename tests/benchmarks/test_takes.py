@@ -10,15 +10,7 @@ from PIL import Image
 
 from benchmarks.rendering import Rendering
 from benchmarks.takes import OF_ALL, as_asked, takes_of
-
-SMALLEST = {
-    "intervals": "1",
-    "steps_per_interval": "1",
-    "sampling_steps": "1",
-    "channels": "4",
-    "crop_pixels": "16",
-    "window_frames": "3",
-}
+from tests.benchmarks.smallest import SMALLEST
 
 
 @pytest.fixture

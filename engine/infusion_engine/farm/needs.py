@@ -11,6 +11,7 @@ from infusion_engine.clip_sizes import (
     too_large,
     voxels_of,
 )
+from infusion_engine.devices import kind_of
 from infusion_engine.farm.division import Division
 from infusion_engine.plan import Plan
 from infusion_engine.stage import RenderStage
@@ -56,7 +57,7 @@ def needs_of(plan: Plan, division: Division, stage: RenderStage) -> Needs:
     """
     prepares, writes = stage is RenderStage.PREPARE, stage is RenderStage.WRITE
     computes = plan.job.minutes is not None if prepares else not writes
-    on_gpu = plan.job.device.startswith("cuda") and not writes
+    on_gpu = kind_of(plan.job.device) == "cuda" and not writes
     voxels: tuple[int, ...] = (0,)
     if division.layout is not None:
         voxels = voxels_of(division.layout.parts, division.frames_read)

@@ -15,6 +15,7 @@ from infusion_hosts.blender_host.group import kept_result
 from infusion_hosts.blender_host.properties import shown
 from infusion_node.doctor import doctor_says
 from infusion_node.errors import NodeError
+from infusion_node.job_folder import RunFolder
 
 TICK_SECONDS = 0.2
 """How often it is looked whether the doctor has answered."""
@@ -136,20 +137,28 @@ class OpenLogOperator(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: Any) -> bool:
-        """True when the last run has a log."""
-        return bool(log_lines(meant_node(context)))
+        """True when the last run has a log, which is not read: Blender asks at every drawing."""
+        run = last_run(meant_node(context))
+        try:
+            return run is not None and run.log.stat().st_size > 0
+        except OSError:
+            return False
 
     def execute(self, context: Any) -> Set[str]:
         """Put its end into a text, and name that in a message."""
-        show_text(LOG_NAME, "\n".join(log_lines(meant_node(context))) + "\n")
+        show_text(LOG_NAME, "\n".join(log_lines(last_run(meant_node(context)))) + "\n")
         self.report({"INFO"}, f"See the text '{LOG_NAME}' in a text editor.")
         return {"FINISHED"}
 
 
-def log_lines(node: Optional[Any]) -> Tuple[str, ...]:
-    """The end of the log of a node's last run, after where it is; () where there is none."""
+def last_run(node: Optional[Any]) -> Optional[RunFolder]:
+    """The folder of a node's last run; None when there is none."""
     session = None if node is None else sessions.SESSIONS.get(node.node_tree.session_uid)
-    run = None if session is None else session.node.run
+    return None if session is None else session.node.run
+
+
+def log_lines(run: Optional[RunFolder]) -> Tuple[str, ...]:
+    """The end of a run's log, after where it is; () where there is none."""
     lines = () if run is None else run.last_log_lines(LOG_LINES)
     return (f"The last lines of {run.log}:", *lines) if run is not None and lines else ()
 
@@ -162,8 +171,7 @@ def show_text(name: str, said: str) -> None:
 
 def report_page(node: Optional[Any]) -> Optional[Path]:
     """The page of a node's last run; None when there is none."""
-    session = None if node is None else sessions.SESSIONS.get(node.node_tree.session_uid)
-    run = None if session is None else session.node.run
+    run = last_run(node)
     page = None if run is None else run.report / "index.html"
     return page if page is not None and page.is_file() else None
 
