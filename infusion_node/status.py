@@ -81,6 +81,7 @@ class Status:
 PHASES: Mapping[str, Tuple[float, float, str]] = {
     "loading": (0.00, 0.01, "Starting the engine."),
     "looking": (0.01, 0.02, "Looking at the frames"),
+    "following": (0.02, 0.02, "Following the camera"),
     "reading": (0.02, 0.03, "Reading around the matte"),
     "measuring": (0.03, 0.04, "Trying this machine's speed"),
     "base": (0.04, 0.04, "Fitting what all intervals start from"),

@@ -52,6 +52,7 @@ CHANGES: Mapping[str, str] = {
     "schedule": "constant",
     "objective": "known",
     "ema": "0.2",
+    "camera": "followed",
     "area": "frame",
     "context_pixels": "33",
     "margin_pixels": "17",
@@ -65,8 +66,8 @@ ONLY_SAMPLING = {
 ONLY_FINER = {"detail_intervals", "detail_steps_per_interval", "detail_sampling_steps"}
 ONLY_THE_LAST = {"seam_pixels"}
 """What is done to the finished fill alone: one sample."""
-NOTHING = {"coarsest_hole_pixels"}
-"""As long as the number of levels that it leads to is the same."""
+NOTHING = {"coarsest_hole_pixels", "camera"}
+"""As long as the number of levels that it leads to is the same, and the clip's digest."""
 
 
 def named(

@@ -11,6 +11,7 @@ from infusion_engine.overrides import overridden
 from infusion_engine.settings import (
     PRESETS,
     Area,
+    Camera,
     FitsStart,
     Network,
     Objective,
@@ -68,6 +69,7 @@ def test_a_description_read_back_is_the_same_settings(preset: str) -> None:
         ("optimiser", "adam", Optimiser.ADAM),
         ("schedule", "constant", Schedule.CONSTANT),
         ("objective", "known", Objective.KNOWN),
+        ("camera", "followed", Camera.FOLLOWED),
         ("area", "frame", Area.FRAME),
         ("precision", "fp32", Precision.FP32),
     ],

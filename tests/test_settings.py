@@ -47,6 +47,7 @@ PUBLISHED = {
     "schedule": "constant",
     "objective": "known",
     "ema": 0.0,
+    "camera": "locked",
     "area": "frame",
     "context_pixels": 0,
     "margin_pixels": 0,

@@ -222,7 +222,7 @@ def _fit_identity(
     if own.precision is Precision.AUTO:
         raise ValueError("arithmetic is chosen before a fit is named")
     numbers = described(own)
-    for name in (*_SAMPLING_SETTINGS, *_ONLY_SOME, *_REPLACED, "coarsest_hole_pixels"):
+    for name in (*_SAMPLING_SETTINGS, *_ONLY_SOME, *_REPLACED, "coarsest_hole_pixels", "camera"):
         del numbers[name]
     precision = str(numbers.pop("precision"))
     network = {"kind": numbers.pop("network"), "channels": numbers.pop("channels")}
@@ -230,7 +230,8 @@ def _fit_identity(
         clip=named.clip,
         encoding=named.encoding,
         network=network,
-        # How often the clip was halved is all that coarsest_hole_pixels decides.
+        # How often the clip was halved is all that coarsest_hole_pixels decides; where frames were
+        # registered is in the clip's digest.
         training={**numbers, "levels": len(named.tops), "unit": named.units[level]},
         precision=precision,
         fit_seed=FIT_SEED,

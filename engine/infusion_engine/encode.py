@@ -51,7 +51,9 @@ def encode_shot(
     Raises:
         FrameError: a frame's pixels are damaged.
     """
-    layout = lay_out(found.hole, found.hole_pixels, plan.shot.canvas, plan.settings)
+    camera = found.camera
+    canvas = plan.shot.canvas if camera is None else camera.canvas
+    layout = lay_out(found.hole, found.hole_pixels, canvas, plan.settings)
     digest = ClipDigest()
     halving = Halving(
         len(plan.shot.frames_read), layout.parts, shelf_for(plan, layout.parts, device)
@@ -69,6 +71,9 @@ def encode_shot(
         on_bits=on_known,
         on_clip=halving.add,
         on_frame=on_frame,
+        camera=camera,
     )
+    if camera is not None:
+        digest.add_camera(np.stack([camera.matrices[frame] for frame in plan.shot.frames_read]))
     levels = halving.levels(device)
     return Encoded(layout, Source(levels, digest.hexdigest(), encoding.described()))

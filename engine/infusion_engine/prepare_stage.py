@@ -93,6 +93,7 @@ def _read(
     clip = Clip(
         digest=source.clip,
         encoding=encoding,
+        camera=found.camera,
         read=shot.layout.region,
         finest=shot.layout.finest,
         parts=tuple(level.part for level in source.levels),

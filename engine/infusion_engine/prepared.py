@@ -20,6 +20,7 @@ from infusion_engine.chain import Named
 from infusion_engine.devices import first, kind_of
 from infusion_engine.errors import FrameError, StorageError
 from infusion_engine.media.box import Box
+from infusion_engine.media.camera import CameraPath
 from infusion_engine.media.encoding import Curve, Encoding
 from infusion_engine.media.image_header import FrameHeader
 from infusion_engine.media.read_frames import frame_bits
@@ -41,6 +42,8 @@ class Clip:
     """`ClipDigest` of the known pixels and the matte."""
     encoding: Encoding
     """How plate values became the clip's."""
+    camera: CameraPath | None
+    """The camera's path, where it was followed; regions are then of its steady picture."""
     read: Region
     """What was read of the plate."""
     finest: Region
@@ -199,7 +202,9 @@ def check_same(prepared: Prepared, plan: Plan, frame: int) -> None:
     """
     if prepared.clip is None:
         return
-    if frame_digest(*frame_bits(plan.shot, prepared.clip.read, frame)) == prepared.frames[frame]:
+    clip = prepared.clip
+    bits = frame_bits(plan.shot, clip.read, frame, clip.camera)
+    if frame_digest(*bits) == prepared.frames[frame]:
         return
     raise FrameError(
         f"Frame {frame} of {plan.shot.plate} or its matte has changed since the shot was prepared: "
@@ -261,9 +266,19 @@ def _told_clip(clip: Clip) -> dict[str, object]:
         },
         "read": _told_region(clip.read),
         "finest": _told_region(clip.finest),
+        "camera": None if clip.camera is None else _told_camera(clip.camera),
         "parts": [_told_box(part) for part in clip.parts],
         "tops": list(clip.tops),
         "units": list(clip.units),
+    }
+
+
+def _told_camera(camera: CameraPath) -> dict[str, object]:
+    frames = sorted(camera.matrices)
+    return {
+        "canvas": _told_box(camera.canvas),
+        "frames": frames,
+        "matrices": [camera.matrices[frame].tolist() for frame in frames],
     }
 
 
@@ -304,12 +319,19 @@ def _clip(told: Mapping[str, Any], plan: Plan) -> Clip:
     return Clip(
         digest=told["digest"],
         encoding=encoding,
+        camera=None if told["camera"] is None else _camera(told["camera"]),
         read=_region(told["read"]),
         finest=_region(told["finest"]),
         parts=tuple(_box(part) for part in told["parts"]),
         tops=tuple(told["tops"]),
         units=tuple(told["units"]),
     )
+
+
+def _camera(told: Mapping[str, Any]) -> CameraPath:
+    matrices = (np.array(matrix, np.float64) for matrix in told["matrices"])
+    by_frame = dict(zip(map(int, told["frames"]), matrices, strict=True))
+    return CameraPath(by_frame, _box(told["canvas"]))
 
 
 def _region(told: Sequence[int]) -> Region:

@@ -17,7 +17,10 @@ from infusion_engine.device import choose_device, device_errors
 from infusion_engine.diffusion.shelf import Shelf
 from infusion_engine.encode import encode_shot
 from infusion_engine.machine import made_with
+from infusion_engine.media.box import Box
+from infusion_engine.media.camera import CameraPath
 from infusion_engine.media.encoding import Encoding
+from infusion_engine.media.follow import followed
 from infusion_engine.media.frame_range import FrameRange
 from infusion_engine.media.layer import Fill, write_frame
 from infusion_engine.media.region import Region
@@ -31,6 +34,7 @@ from infusion_engine.progress import Report
 from infusion_engine.review.html_report import HtmlReport
 from infusion_engine.review.interval_done import IntervalDone
 from infusion_engine.review.onlooker import Onlooker
+from infusion_engine.settings import Camera
 from infusion_engine.sheet import write_sheet
 from infusion_engine.take import Take, by_files
 from infusion_engine.turn import turn
@@ -44,14 +48,16 @@ class Filled:
     clip: np.ndarray
     """(3, T, H, W) float32, encoded, at working size."""
     region: Region
-    """Where it lies in the plate."""
+    """Where it lies in the plate, or in the steady picture."""
     encoding: Encoding
     """How it was encoded."""
+    camera: CameraPath | None
+    """The camera's path, where it was followed."""
     shelf: Shelf
     """Where the clip lies."""
 
     def rgb(self, index: int) -> np.ndarray:
-        """Frame `index` in plate values at the plate's size: (h, w, 3) float32."""
+        """Frame `index` in plate values at the plate's size: (h, w, 3) float32, in the region."""
         found = _decoded(self.clip[:, index], self.region, self.encoding)
         self.shelf.rest()
         return found
@@ -91,7 +97,8 @@ def _render(plan: Plan, report: Report, onlooker: Onlooker) -> None:
         if not filled or found.holes[frame].is_empty:
             return None
         one = filled[take.number - 1]
-        return frame_fill(plan, one.region, one.rgb(frame - shot.frames_read.first), frame)
+        rgb = one.rgb(frame - shot.frames_read.first)
+        return frame_fill(plan, one.region, rgb, frame, one.camera)
 
     def fills(frame: int) -> dict[Take, Fill | None]:
         """What each take puts into one frame."""
@@ -107,16 +114,19 @@ def _render(plan: Plan, report: Report, onlooker: Onlooker) -> None:
 
 
 def surveyed(plan: Plan, report: Report) -> Survey:
-    """One look at every frame.
+    """One look at every frame, and where asked another at where the camera was.
 
     Raises:
-        InputError: a frame is damaged, or the matte covers everything.
+        InputError: a frame is damaged, the matte covers everything, or the camera cannot be
+            followed.
     """
     found = survey(
         plan.shot, mode=plan.write, on_frame=telling(report, "looking"), space=plan.input_space
     )
     for note in found.notes:
         report.warn(note)
+    if plan.settings.camera is Camera.FOLLOWED and found.encoding is not None:
+        found = replace(found, camera=followed(plan.shot, telling(report, "following")))
     return found
 
 
@@ -188,7 +198,8 @@ def _fill_on(
     def on_interval(done: IntervalDone) -> None:
         def fill_of(frame: int) -> Fill:
             encoded = done.frame(frame - plan.shot.frames_read.first)
-            return frame_fill(plan, region, _decoded(encoded, region, encoding), frame)
+            rgb = _decoded(encoded, region, encoding)
+            return frame_fill(plan, region, rgb, frame, found.camera)
 
         onlooker.interval(done, None if done.predicted is None else fill_of)
 
@@ -216,7 +227,7 @@ def _fill_on(
         filled = []
         for take in plan.takes:
             infusion.begin(take.seed, number=take.number, count=count)
-            filled.append(Filled(infusion.run(), region, encoding, infusion.shelf))
+            filled.append(Filled(infusion.run(), region, encoding, found.camera, infusion.shelf))
         return tuple(filled)
 
 
@@ -233,10 +244,21 @@ def _decoded(frame: np.ndarray, region: Region, encoding: Encoding) -> np.ndarra
     return encoding.decode(region.enlarge(encoded))
 
 
-def frame_fill(plan: Plan, region: Region, rgb: np.ndarray, frame: int) -> Fill:
-    """What replaces the plate in one frame: rgb is (h, w, 3), in the region."""
-    matte = plan.shot.read_matte(frame)[region.box.slices(plan.shot.canvas)]
-    return Fill(box=region.box, rgb=rgb, matte=matte)
+def frame_fill(
+    plan: Plan, region: Region, rgb: np.ndarray, frame: int, camera: CameraPath | None
+) -> Fill:
+    """What replaces the plate in one frame: rgb is (h, w, 3), in the region.
+
+    Of a camera that was followed the region is one of the steady picture, and the frame's hole is
+    looked up in it.
+    """
+    canvas = plan.shot.canvas
+    matte = plan.shot.read_matte(frame)
+    if camera is None:
+        return Fill(box=region.box, rgb=rgb, matte=matte[region.box.slices(canvas)])
+    box = Box.around(matte > 0.0, canvas)
+    seen = camera.seen(frame, rgb, region.box, box)
+    return Fill(box=box, rgb=seen, matte=matte[box.slices(canvas)])
 
 
 @contextmanager

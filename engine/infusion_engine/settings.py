@@ -87,6 +87,15 @@ class Area(str, Enum):
     """The matte's neighbourhood, at native size if it fits the working size."""
 
 
+class Camera(str, Enum):
+    """What is known of the plate's camera."""
+
+    LOCKED = "locked"
+    """It stands still, or its frames are taken as they are."""
+    FOLLOWED = "followed"
+    """Frames are registered by homographies, worked on as if it stood, and the fill is put back."""
+
+
 class Precision(str, Enum):
     """Arithmetic of the network's convolutions; weights are kept in float32."""
 
@@ -159,6 +168,8 @@ class Settings:
     """Where the loss is taken."""
     ema: float
     """Length of the weights' exponential average as a share of the interval; 0 keeps the last."""
+    camera: Camera
+    """What is known of the plate's camera."""
     area: Area
     """Which part of the plate is worked on."""
     context_pixels: int
@@ -201,6 +212,7 @@ PRESETS: Mapping[str, Settings] = {
         schedule=Schedule.CONSTANT,
         objective=Objective.KNOWN,
         ema=0.0,
+        camera=Camera.LOCKED,
         area=Area.FRAME,
         context_pixels=0,
         margin_pixels=0,
@@ -236,6 +248,7 @@ PRESETS: Mapping[str, Settings] = {
         schedule=Schedule.WARMUP_COSINE,
         objective=Objective.OCCLUDER,
         ema=0.1,
+        camera=Camera.LOCKED,
         area=Area.MATTE,
         context_pixels=128,
         margin_pixels=48,
@@ -271,6 +284,7 @@ PRESETS: Mapping[str, Settings] = {
         schedule=Schedule.WARMUP_COSINE,
         objective=Objective.OCCLUDER,
         ema=0.1,
+        camera=Camera.LOCKED,
         area=Area.MATTE,
         context_pixels=96,
         margin_pixels=24,

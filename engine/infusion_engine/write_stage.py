@@ -58,7 +58,7 @@ def write_prepared(work: Work, samples: Sequence[Tensor], frames: FrameRange, sh
         if not filled or prepared.holes[frame].is_empty:
             return None
         one = filled[take]
-        return frame_fill(plan, one.region, one.rgb(frame - frames.first), frame)
+        return frame_fill(plan, one.region, one.rgb(frame - frames.first), frame, one.camera)
 
     def fills(frame: int) -> dict[Take, Fill | None]:
         """What each take puts into one frame, which must be as it was."""
@@ -84,5 +84,5 @@ def _filled(
     found = {}
     for take, x in zip(plan.takes, samples, strict=True):
         whole: np.ndarray = with_sample(part, place, x[:, there], clip.units[-1]).numpy()
-        found[take] = Filled(whole, clip.finest, clip.encoding, shelf)
+        found[take] = Filled(whole, clip.finest, clip.encoding, clip.camera, shelf)
     return found

@@ -9,6 +9,9 @@ writes half-float EXR 1001-1120 into three folders below the one that is named, 
     truth/still.1001.exr   the same without the hoist                        R G B
     still/still.exr        which pixels are wall, the same in every frame    A, 1 = still
 
+With `--pan 0.8` the camera goes to the right by so many pixels a frame, and there is a picture of
+what is wall for each frame, too.
+
 The wall has no grain: in the truth each of its pixels has the same bits in all frames. The water is
 a sum of waves, each at the speed that its length has on deep water (Tessendorf 2001), whose slopes
 glint. Everything follows from the seed.
@@ -17,6 +20,7 @@ glint. Everything follows from the seed.
 from __future__ import annotations
 
 import argparse
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -155,14 +159,34 @@ def write(path: Path, channels: dict[str, npt.NDArray[np.float64]]) -> None:
     OpenEXR.File(header, halves).write(str(path))
 
 
-def make(folder: Path, *, frames: int, height: int, width: int, seed: int) -> None:
-    """Write plate, matte, truth and still below `folder`."""
+def cut(field: npt.NDArray[np.float64], left: float, width: int) -> npt.NDArray[np.float64]:
+    """(H, width[, C]) of a field that begins between its columns: a mean of two."""
+    whole = int(left)
+    part = left - whole
+    if part == 0.0:
+        return field[:, whole : whole + width]
+    near, far = field[:, whole : whole + width], field[:, whole + 1 : whole + 1 + width]
+    return np.asarray((1.0 - part) * near + part * far, np.float64)
+
+
+def make(
+    folder: Path, *, frames: int, height: int, width: int, seed: int, pan: float = 0.0
+) -> None:
+    """Write plate, matte, truth and still below `folder`.
+
+    Raises:
+        ValueError: the camera would go to the left.
+    """
+    if pan < 0.0:
+        raise ValueError(f"a pan of {pan} pixels a frame goes to the left; expected 0 or more")
     rng = np.random.default_rng(seed)
+    shown, width = width, width + math.ceil(pan * (frames - 1))
     stones, water = wall(rng, height, width), Water(rng, height, width)
     way = way_through(frames, height, width)
     y, x = np.mgrid[:height, :width].astype(np.float64)
     still = x < 0.5 * width + 0.02 * width * np.sin(y / 7.0)
-    write(folder / "still" / "still.exr", {"A": still.astype(np.float64)})
+    if not pan:
+        write(folder / "still" / "still.exr", {"A": still.astype(np.float64)})
     for index in range(frames):
         clean = np.where(still[..., None], stones, water.frame(index))
         light, coverage, matte = hoist(way, index, y, x)
@@ -170,9 +194,12 @@ def make(folder: Path, *, frames: int, height: int, width: int, seed: int) -> No
         covered = np.where(
             coverage[..., None] > 0, clean * (1 - coverage[..., None]) + light, clean
         )
-        write(folder / "plate" / name, {"RGB": covered})
-        write(folder / "truth" / name, {"RGB": clean})
-        write(folder / "matte" / name, {"A": matte})
+        left = pan * index
+        write(folder / "plate" / name, {"RGB": cut(covered, left, shown)})
+        write(folder / "truth" / name, {"RGB": cut(clean, left, shown)})
+        write(folder / "matte" / name, {"A": cut(matte, left, shown)})
+        if pan:
+            write(folder / "still" / name, {"A": cut(still.astype(np.float64), left, shown)})
 
 
 def main() -> None:
@@ -183,9 +210,23 @@ def main() -> None:
     parser.add_argument("--width", type=int, default=160, metavar="PIXELS")
     parser.add_argument("--height", type=int, default=96, metavar="PIXELS")
     parser.add_argument("--seed", type=int, default=3, help="another seed is another shot")
+    parser.add_argument(
+        "--pan",
+        type=float,
+        default=0.0,
+        metavar="PIXELS",
+        help="of the camera to the right, a frame",
+    )
     options = parser.parse_args()
     size = (options.height, options.width)
-    make(options.folder, frames=options.frames, height=size[0], width=size[1], seed=options.seed)
+    make(
+        options.folder,
+        frames=options.frames,
+        height=size[0],
+        width=size[1],
+        seed=options.seed,
+        pan=options.pan,
+    )
     last = FIRST_FRAME + options.frames - 1
     print(f"{options.folder}: plate, matte and truth, {FIRST_FRAME}-{last}, {size[1]}x{size[0]}")
 

@@ -50,6 +50,18 @@ def test_what_is_covered_is_hidden_for_long_and_seen_before_and_after(shot: Path
     assert 0.2 < (times > 0).mean() < 0.5
 
 
+def test_a_pan_goes_over_one_place(checkout: Path, tmp_path: Path) -> None:
+    """The wall goes to the left by as many pixels a frame; outside the matte nothing changes."""
+    shot = _make(checkout, tmp_path, "--pan", "2")
+    truth, still = _read(shot, "truth"), _read(shot, "still") > 0
+    for frame in range(1, FRAMES):
+        both = still[frame, :, :-2] & still[frame - 1, :, 2:]
+        assert both.any()
+        assert np.array_equal(truth[frame, :, :-2][both], truth[frame - 1, :, 2:][both])
+    outside = _read(shot, "matte") == 0
+    assert np.array_equal(_read(shot, "plate")[outside], truth[outside])
+
+
 def test_the_default_shot_hides_for_sixty_frames(checkout: Path) -> None:
     """120 frames: for 66 of them the hoist is before each pixel, beside what the matte adds."""
     made = runpy.run_path(str(checkout / "examples" / "still" / "make_plate.py"))

@@ -14,6 +14,9 @@ from infusion_engine.diffusion.layout import lay_out
 from infusion_engine.farm.division import divided
 from infusion_engine.media.survey import survey
 from infusion_engine.plan import prepare
+from infusion_engine.progress import Report
+from infusion_engine.render import surveyed
+from tests.farm.conftest import TINY, WIDTH
 
 if TYPE_CHECKING:
     from tests.farm.conftest import Shot
@@ -37,6 +40,19 @@ def test_sizes_are_those_of_a_render(
     assert division.intervals == (2, 1, 1, 1)[: len(expected.parts)]
     assert division.fits == sum(division.intervals)
     assert len(expected.parts) == levels
+
+
+def test_sizes_are_those_of_a_camera_that_is_followed(shot: Shot) -> None:
+    """The hole of all frames in the steady picture, as a render finds it there."""
+    plan = prepare(shot.job(settings={**TINY, "camera": "followed"}))
+    found = surveyed(plan, Report())
+    assert found.camera is not None
+    assert found.camera.canvas.width > WIDTH
+
+    division = divided(plan, lambda _done, _total: None)
+
+    expected = lay_out(found.hole, found.hole_pixels, found.camera.canvas, plan.settings)
+    assert (division.hole, division.layout) == (found.hole, expected)
 
 
 def test_frames_handles_and_takes(shot: Shot) -> None:

@@ -274,6 +274,11 @@ class ClipDigest:
         self._hash.update(_bits(pixels[known]))
         self._frames += 1
 
+    def add_camera(self, matrices: npt.NDArray[np.float64]) -> None:
+        """Add where the frames were registered: (T, 3, 3), after the last frame."""
+        self._hash.update(b"|camera|")
+        self._hash.update(_bits(matrices))
+
     def hexdigest(self) -> str:
         """64 hexadecimal digits over the frames so far; more frames may follow."""
         whole = self._hash.copy()

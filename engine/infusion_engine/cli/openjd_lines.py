@@ -11,6 +11,7 @@ from infusion_node.wire.events import Event, Failed, Finished, Progress, Waiting
 _SPANS: Mapping[str, tuple[float, float]] = {
     "loading": (0.0, 0.0),
     "looking": (0.0, 2.0),
+    "following": (2.0, 2.0),
     "reading": (2.0, 4.0),
     "measuring": (4.0, 5.0),
     "base": (5.0, 10.0),
@@ -20,7 +21,12 @@ _SPANS: Mapping[str, tuple[float, float]] = {
 }
 """Where each phase of a whole render begins and ends, in percent."""
 _OF_ITS_OWN: Mapping[str, Mapping[str, tuple[float, float]]] = {
-    "prepare": {"looking": (0.0, 45.0), "reading": (45.0, 90.0), "measuring": (90.0, 100.0)},
+    "prepare": {
+        "looking": (0.0, 45.0),
+        "following": (45.0, 45.0),
+        "reading": (45.0, 90.0),
+        "measuring": (90.0, 100.0),
+    },
     "base": {"base": (0.0, 100.0)},
     "fit": {"inpainting": (0.0, 100.0)},
     "sample": {"inpainting": (0.0, 100.0)},

@@ -19,11 +19,11 @@ from infusion_engine.farm.division import Division
 from infusion_engine.farm.rates import Rates, network_name
 from infusion_engine.farm.work import Work
 from infusion_engine.machine import made_with
-from infusion_engine.media.survey import survey
 from infusion_engine.parity import decided
 from infusion_engine.plan import Plan
 from infusion_engine.planned import infusion_of
 from infusion_engine.progress import Report
+from infusion_engine.render import surveyed
 from infusion_engine.settings import FitsStart, Settings, at_level
 from infusion_engine.source import Source
 from infusion_engine.speed import measured
@@ -90,7 +90,7 @@ def encoded(plan: Plan, device: torch.device, report: Report) -> Source:
     def on_frame(done: int, total: int) -> None:
         report.progress("reading", done, total)
 
-    found = survey(plan.shot, mode=plan.write, on_frame=on_frame, space=plan.input_space)
+    found = surveyed(plan, report)
     if found.encoding is None:
         raise ValueError("there is nothing to fill")
     return encode_shot(plan, found, found.encoding, device, on_frame=on_frame).source

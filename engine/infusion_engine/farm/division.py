@@ -7,10 +7,12 @@ from dataclasses import dataclass
 
 from infusion_engine.diffusion.layout import Layout, lay_out
 from infusion_engine.media.box import Box
+from infusion_engine.media.camera import CameraPath
+from infusion_engine.media.follow import followed
 from infusion_engine.media.frame_range import FrameRange
 from infusion_engine.media.shot import Shot
 from infusion_engine.plan import Plan
-from infusion_engine.settings import at_level
+from infusion_engine.settings import Camera, at_level
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,8 @@ class Division:
     frames_read: int
     """How many frames are read, handles included."""
     hole: Box
-    """The smallest box around the hole of every frame, in the plate's coordinates."""
+    """The smallest box around the hole of every frame, in the plate's coordinates or those of the
+    steady picture of a camera that was followed."""
     layout: Layout | None
     """The sizes that are worked at; None where the matte is empty on every frame."""
     intervals: tuple[int, ...]
@@ -39,15 +42,21 @@ class Division:
 def divided(plan: Plan, on_frame: Callable[[int, int], None]) -> Division:
     """What `plan` divides into: as a render finds it, but only the matte is decoded.
 
-    The number of levels hangs on the widest hole there is, so each frame's matte has to be seen.
-    `on_frame` is called with (frames done, frames).
+    The number of levels hangs on the widest hole there is, so each frame's matte has to be seen; to
+    follow a camera the plate is decoded, too. `on_frame` is called with (frames done, frames).
 
     Raises:
         FrameError: a frame of the matte is damaged.
+        SequenceError: the camera cannot be followed.
     """
     shot = plan.shot
-    hole, pixels = _hole(shot, on_frame)
-    layout = None if hole.is_empty else lay_out(hole, pixels, shot.canvas, plan.settings)
+    holes, pixels = _holes(shot, on_frame)
+    camera, canvas = None, shot.canvas
+    if plan.settings.camera is Camera.FOLLOWED and pixels:
+        camera = followed(shot, on_frame)
+        canvas = camera.canvas
+    hole = _whole(holes, camera)
+    layout = None if hole.is_empty else lay_out(hole, pixels, canvas, plan.settings)
     levels = 0 if layout is None else len(layout.parts)
     return Division(
         frames=shot.frames,
@@ -59,12 +68,22 @@ def divided(plan: Plan, on_frame: Callable[[int, int], None]) -> Division:
     )
 
 
-def _hole(shot: Shot, on_frame: Callable[[int, int], None]) -> tuple[Box, int]:
-    """The smallest box around the hole of every frame, and the pixels of the largest one."""
-    whole, most = Box(0, 0, 0, 0), 0
+def _holes(shot: Shot, on_frame: Callable[[int, int], None]) -> tuple[dict[int, Box], int]:
+    """The box around the hole of each frame, and the pixels of the largest one."""
+    holes, most = dict[int, Box](), 0
     for done, frame in enumerate(shot.frames_read, start=1):
         hole = shot.read_matte(frame) > 0.0
-        whole = whole.union(Box.around(hole, shot.canvas))
+        holes[frame] = Box.around(hole, shot.canvas)
         most = max(most, int(hole.sum()))
         on_frame(done, len(shot.frames_read))
-    return whole, most
+    return holes, most
+
+
+def _whole(holes: dict[int, Box], camera: CameraPath | None) -> Box:
+    """The smallest box that holds the hole of every frame."""
+    if camera is not None:
+        return camera.hole(holes)
+    whole = Box(0, 0, 0, 0)
+    for box in holes.values():
+        whole = whole.union(box)
+    return whole

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from infusion_engine.media.box import Box
+from infusion_engine.media.camera import CameraPath
 from infusion_engine.media.encoding import Encoding, as_numbers, choose_encoding
 from infusion_engine.media.input_space import InputSpace, to_finite_linear
 from infusion_engine.media.layer import WriteMode, read_for_writing
@@ -28,10 +29,14 @@ class Survey:
     """How many pixels the hole has in the frame where it is largest."""
     notes: tuple[str, ...] = ()
     """Sentences about the known values that a user should be told."""
+    camera: CameraPath | None = None
+    """The camera's path, where it was followed."""
 
     @property
     def hole(self) -> Box:
-        """The smallest box that holds the hole of every frame."""
+        """The smallest box that holds the hole of every frame: of the steady picture, if any."""
+        if self.camera is not None:
+            return self.camera.hole(self.holes)
         whole = Box(0, 0, 0, 0)
         for box in self.holes.values():
             whole = whole.union(box)
