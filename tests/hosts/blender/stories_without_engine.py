@@ -104,6 +104,31 @@ def places(args: dict[str, Any]) -> Any:
     return found
 
 
+def copied_while_at_work(args: dict[str, Any]) -> Any:
+    """A node is at work; its group is copied, also in the file that is opened again, and begins."""
+    node = staged(args)
+    first = Artist(node)
+    first.tick_until(lambda: '"event": "started"' in first.events)
+    twin = node.id_data.nodes.new(node.bl_idname)
+    twin.node_tree, twin.name = node.node_tree.copy(), "Twin"
+    for name in ("Image", "Matte"):
+        node.id_data.links.new(node.inputs[name].links[0].from_socket, twin.inputs[name])
+    found = {"copied": twin.node_tree.infusion.folder == node.node_tree.infusion.folder}
+    bpy.ops.wm.save_as_mainfile(filepath=args["blend"])
+    bpy.ops.wm.open_mainfile(filepath=args["blend"])
+    sessions, nodes = ours("sessions"), ours("tree").scene_tree(bpy.context.scene).nodes
+    node, twin = nodes["Infusion Inpaint"], nodes["Twin"]
+    both = [sessions.session_of(of.node_tree) for of in (node, twin)]
+    found["opened"] = [session.node.status.state.value for session in both]
+    second = Artist(twin)
+    second.tick_until(lambda: '"event": "started"' in second.events)
+    found["runs"] = [str(session.node.run.path) for session in both]
+    for session in both:
+        session.node.cancel()
+        session.node.poll()
+    return found
+
+
 def drawn_panels(args: dict[str, Any]) -> Any:
     """Everything the sidebar draws: before, and when it failed."""
     node = staged({**args, "knobs": {}})
