@@ -93,6 +93,8 @@ def places(args: dict[str, Any]) -> Any:
         return str(ours("sessions").session_of(of.node_tree).node._host.workspace())
 
     found = {"first": place(node)}
+    group, node.node_tree.use_fake_user = node.node_tree, True
+    found["kept_alone"] = ours("active").own_group(node) == group
     node.name = "Fire gone"
     bpy.ops.wm.save_as_mainfile(filepath=args["later_blend"])
     found["renamed"] = place(node)

@@ -52,6 +52,7 @@ def test_the_folder_stays_when_names_change(play: Play, shot: Shot) -> None:
     assert told["first"] == told["renamed"] == told["still"]
     assert told["first"] == str(beside / "shot-Infusion_Inpaint")
     assert told["same_group"]
+    assert told["kept_alone"]  # a group that is kept without users (the shield) is no twin's
     assert told["twin"] == str(beside / "shot_v002-Twin")
 
 
