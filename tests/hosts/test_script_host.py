@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -172,7 +173,10 @@ def test_a_run_outlives_its_host_and_is_found_by_the_next(
 def test_what_the_engine_refuses_is_told_in_its_words(
     node: InfusionNode, host: FilesHost, shown: dict[str, object], tmp_path: Path
 ) -> None:
-    """A matte that cannot be read is a failed state, with the file in it and what to do."""
+    """A matte that cannot be read is a failed state, with the file in it and what to do.
+
+    Mended, the next press gives the result.
+    """
     broken = tmp_path / "hole.exr"
     broken.write_bytes(b"no picture")
     node = InfusionNode(replace(host, matte=broken))
@@ -181,6 +185,10 @@ def test_what_the_engine_refuses_is_told_in_its_words(
     assert status.state is State.FAILED
     assert str(broken) in status.line
     assert status.remedy
+    assert "\n" not in status.line + status.remedy
+    assert host.matte is not None
+    shutil.copy(host.matte, broken)
+    assert run_to_end(node, shown).state is State.DONE
 
 
 def test_a_host_of_files_renders_nothing(host: FilesHost, tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ def own_group(node: Any) -> Any:
 
     The copy starts with a folder of its own: two nodes would overwrite each other's frames.
     """
-    if node.node_tree.users > 1:
+    if node.node_tree.users - node.node_tree.use_fake_user > 1:  # the fake one shares nothing
         node.node_tree = node.node_tree.copy()
         node.node_tree.infusion.folder = ""
     return node.node_tree

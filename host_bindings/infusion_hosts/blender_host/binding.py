@@ -78,14 +78,14 @@ class BlenderHost:
         """The node's own folder: beside the saved file, or within the chosen output folder.
 
         It is kept in the group, relative to the file where it lies beside it, so that both can be
-        renamed.
+        renamed. A copy of a group came with that of the other, and gets one of its own.
 
         Raises:
             SetupError: the file was never saved and no output folder was chosen.
         """
         _, node = self.place()
         kept = node.node_tree.infusion
-        if not kept.folder:
+        if not kept.folder or has_folder_of_another(node.node_tree):
             kept.folder = next(_folders(node))
         if kept.folder.startswith("//") and not bpy.data.filepath:
             raise _no_place()
@@ -129,6 +129,22 @@ def claim_folder(node: Any) -> None:
         node.node_tree.infusion.folder = next(
             folder for folder in _folders(node) if not Path(bpy.path.abspath(folder)).exists()
         )
+
+
+def has_folder_of_another(group: Any) -> bool:
+    """True for a copy that still has the folder of the group that it was copied from.
+
+    The original is the one that Blender numbered first: in the order in which they were made, and
+    in a file that was opened in that of their names, where a copy's is the later one.
+    """
+    folder = group.infusion.folder
+    return bool(folder) and any(
+        other.bl_idname == TREE
+        and other.session_uid < group.session_uid
+        and bpy.path.abspath(other.infusion.folder) == bpy.path.abspath(folder)
+        for other in bpy.data.node_groups
+        if other.library is None
+    )
 
 
 def _folders(node: Any) -> Iterator[str]:

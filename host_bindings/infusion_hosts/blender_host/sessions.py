@@ -8,7 +8,7 @@ from typing import Any, Callable, Dict, Iterator, List, Optional
 import bpy
 
 from infusion_hosts.blender_host import group as groups
-from infusion_hosts.blender_host.binding import BlenderHost
+from infusion_hosts.blender_host.binding import BlenderHost, has_folder_of_another
 from infusion_hosts.blender_host.properties import shown
 from infusion_hosts.blender_host.tree import TREE
 from infusion_node.errors import SetupError
@@ -82,10 +82,11 @@ class Session:
     def attach(self) -> Status:
         """Find the last run again; one that is done is wired in unless it is already.
 
-        A group that was never run has no folder yet, and is not given somebody else's.
+        A group that was never run has no folder yet, and is not given somebody else's; a copy goes
+        on showing what it came with, and the other's run is not its to cancel.
         """
         group = found_group(self.group_id)
-        if group is None or not group.infusion.folder:
+        if group is None or not group.infusion.folder or has_folder_of_another(group):
             return self.node.status
         status = self.node.attach()
         if status.state is State.DONE:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Optional, Tuple, cast
+from typing import Optional, Sequence, Tuple, cast
 
 import nuke
 
@@ -42,6 +42,16 @@ class Result:
     """The layers in them, one for each take; empty when the fill is the files' own RGB."""
     layer: str
     """The layer that the output gets where the files have none."""
+    further: Tuple[str, ...] = ()
+    """The patterns of further takes, where each take has files of its own."""
+
+    @property
+    def given(self) -> Tuple[str, ...]:
+        """The layers that the output gets, one for each take, named as the engine names them."""
+        if self.layers:
+            return self.layers
+        takes = range(2, len(self.further) + 2)
+        return (self.layer, *(f"{self.layer}{take}" for take in takes))
 
 
 def build(group: nuke.Group) -> None:
@@ -90,24 +100,19 @@ def wire(group: nuke.Group, result: Result) -> None:
     with unrecorded(), group:
         _remove_copies(group)
         read = child(group, "result")
-        read["file"].setValue(result.files.replace("\\", "/"))
-        for name, value in (
-            ("first", result.first), ("last", result.last),
-            ("origfirst", result.first), ("origlast", result.last),
-            ("before", "black"), ("after", "black"), ("on_error", "error"),
-            ("raw", True), ("disable", False),
-        ):  # fmt: skip
-            read[name].setValue(value)
+        _read(read, result.files, result)
         below = child(group, "plate")
-        for number, layer in enumerate(result.layers or (result.layer,), start=1):
+        for number, layer in enumerate(result.given, start=1):
+            if number > 1 and result.further:
+                read = nuke.nodes.Read(name=f"copy{number}_result")
+                _read(read, result.further[number - 2], result)
             below = _copy(below, read, number, layer, result)
         fill = child(group, "fill_in_rgb")
         fill.setInput(0, below)
-        shown = result.layers[0] if result.layers else result.layer
         for number, (own, component) in enumerate(zip("rgb", COMPONENTS)):
-            fill[f"expr{number}"].setValue(_blend(own, f"{shown}.{component}", f"{shown}.alpha"))
+            blends = [_blend(own, f"{at}.{component}", f"{at}.alpha") for at in result.given]
+            fill[f"expr{number}"].setValue(_chosen(blends))
         fill["disable"].setExpression(f"1 - parent.{panel.MERGE}")
-        cast(nuke.Script_Knob, read["reload"]).execute()
 
 
 def unwire(group: nuke.Group) -> None:
@@ -142,6 +147,19 @@ def _write_node(name: str, source: nuke.Node) -> None:
     prepare_write(write, ".exr")
 
 
+def _read(read: nuke.Node, files: str, result: Result) -> None:
+    """Have the Read give one pattern of the result, from files read anew."""
+    read["file"].setValue(files.replace("\\", "/"))
+    for name, value in (
+        ("first", result.first), ("last", result.last),
+        ("origfirst", result.first), ("origlast", result.last),
+        ("before", "black"), ("after", "black"), ("on_error", "error"),
+        ("raw", True), ("disable", False),
+    ):  # fmt: skip
+        read[name].setValue(value)
+    cast(nuke.Script_Knob, read["reload"]).execute()
+
+
 def _copy(below: nuke.Node, read: nuke.Node, number: int, layer: str, result: Result) -> nuke.Node:
     """One layer of the result, copied over what lies below; returns the last node."""
     is_own_layer = bool(result.layers)
@@ -173,6 +191,14 @@ def _remove_copies(group: nuke.Group) -> None:
 def _blend(own: str, fill: str, alpha: str) -> str:
     """The expression that puts the fill over a channel: exact where alpha is 0 or 1."""
     return f"{alpha} <= 0 ? {own} : ({alpha} >= 1 ? {fill} : {own} + ({fill} - {own}) * {alpha})"
+
+
+def _chosen(blends: Sequence[str]) -> str:
+    """The expression of the take that the panel names: a first and a last one are always there."""
+    found = blends[-1]
+    for take in range(len(blends) - 1, 0, -1):
+        found = f"parent.{panel.TAKE} <= {take} ? ({blends[take - 1]}) : ({found})"
+    return found
 
 
 def _choose(knob: nuke.Enumeration_Knob, wanted: str) -> None:

@@ -20,6 +20,9 @@ STATUS = "infusion_status"
 MERGE = "infusion_merge"
 """Switch: put the fill into RGB as well."""
 
+TAKE = "infusion_take"
+"""Number: which of several takes is put into RGB, counted from 1."""
+
 IDENTITY = "infusion_id"
 """Hidden text that tells this node from every other; only our nodes have it."""
 
@@ -84,6 +87,7 @@ def add_panel(group: nuke.Group) -> None:
     merge.setTooltip("Also blend the fill into RGB, by the layer's alpha. Off: RGB is the plate's.")
     merge.setFlag(nuke.STARTLINE)
     group.addKnob(merge)
+    group.addKnob(_shown_take())
     heading: Optional[Heading] = None
     for knob in PANEL:
         if knob.group is not heading:
@@ -167,6 +171,19 @@ def _command(button: Button) -> str:
         "import nuke\nfrom infusion_hosts.nuke_host import buttons\n"
         f"buttons.{button.action}(nuke.thisNode())"
     )
+
+
+def _shown_take() -> nuke.Knob:
+    """The number that the graph itself follows, so that choosing another take needs no callback."""
+    take = nuke.Int_Knob(TAKE, "Shown take")
+    take.setTooltip(
+        "Which of several takes Fill in RGB gives, counted from 1; the last one where there are "
+        "fewer. The output has the layers of all."
+    )
+    take.setFlag(nuke.NO_ANIMATION)
+    take.setFlag(nuke.STARTLINE)
+    take.setValue(1)
+    return take
 
 
 def _widget(knob: Knob) -> nuke.Knob:

@@ -196,4 +196,5 @@ def _result_of(status: Status, layer: str) -> Optional[Result]:
     if status.result is None or status.frames is None:
         return None
     frames = status.frames
-    return Result(status.result, frames.first, frames.last, status.layers, layer)
+    further = status.further_results
+    return Result(status.result, frames.first, frames.last, status.layers, layer, further)

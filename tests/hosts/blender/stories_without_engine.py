@@ -93,6 +93,8 @@ def places(args: dict[str, Any]) -> Any:
         return str(ours("sessions").session_of(of.node_tree).node._host.workspace())
 
     found = {"first": place(node)}
+    group, node.node_tree.use_fake_user = node.node_tree, True
+    found["kept_alone"] = ours("active").own_group(node) == group
     node.name = "Fire gone"
     bpy.ops.wm.save_as_mainfile(filepath=args["later_blend"])
     found["renamed"] = place(node)
@@ -101,6 +103,31 @@ def places(args: dict[str, Any]) -> Any:
     found["same_group"] = twin.node_tree == node.node_tree
     ours("active").own_group(twin)
     found["twin"], found["still"] = place(twin), place(node)
+    return found
+
+
+def copied_while_at_work(args: dict[str, Any]) -> Any:
+    """A node is at work; its group is copied, also in the file that is opened again, and begins."""
+    node = staged(args)
+    first = Artist(node)
+    first.tick_until(lambda: '"event": "started"' in first.events)
+    twin = node.id_data.nodes.new(node.bl_idname)
+    twin.node_tree, twin.name = node.node_tree.copy(), "Twin"
+    for name in ("Image", "Matte"):
+        node.id_data.links.new(node.inputs[name].links[0].from_socket, twin.inputs[name])
+    found = {"copied": twin.node_tree.infusion.folder == node.node_tree.infusion.folder}
+    bpy.ops.wm.save_as_mainfile(filepath=args["blend"])
+    bpy.ops.wm.open_mainfile(filepath=args["blend"])
+    sessions, nodes = ours("sessions"), ours("tree").scene_tree(bpy.context.scene).nodes
+    node, twin = nodes["Infusion Inpaint"], nodes["Twin"]
+    both = [sessions.session_of(of.node_tree) for of in (node, twin)]
+    found["opened"] = [session.node.status.state.value for session in both]
+    second = Artist(twin)
+    second.tick_until(lambda: '"event": "started"' in second.events)
+    found["runs"] = [str(session.node.run.path) for session in both]
+    for session in both:
+        session.node.cancel()
+        session.node.poll()
     return found
 
 

@@ -11,6 +11,7 @@ import pytest
 from infusion_node.panel import PANEL, resting
 from infusion_node.wire.knobs import Kind
 from tests.hosts.blender.shot import FRAMES, HEIGHT, WIDTH, Shot, write_exr
+from tests.node.stand_ins import UNTIL_CANCELLED, make_engine
 
 Play = Callable[..., Any]
 
@@ -51,7 +52,23 @@ def test_the_folder_stays_when_names_change(play: Play, shot: Shot) -> None:
     assert told["first"] == told["renamed"] == told["still"]
     assert told["first"] == str(beside / "shot-Infusion_Inpaint")
     assert told["same_group"]
+    assert told["kept_alone"]  # a group that is kept without users (the shield) is no twin's
     assert told["twin"] == str(beside / "shot_v002-Twin")
+
+
+def test_a_copied_group_works_in_a_folder_of_its_own(play: Play, shot: Shot) -> None:
+    """The copy came with the other's folder; it takes neither that run for its own nor its place.
+
+    It begins while the other is at work, after the file was opened again.
+    """
+    engine = make_engine(shot.folder, UNTIL_CANCELLED)
+    told = play("copied_while_at_work", **shot.arguments(engine=str(engine)))
+    assert told["copied"]
+    assert told["opened"] == ["running", "idle"]
+    beside = shot.blend.parent / "infusion"
+    assert told["runs"] == [
+        str(beside / "shot-Infusion_Inpaint/runs/0001"), str(beside / "shot-Twin/runs/0001"),
+    ]  # fmt: skip
 
 
 def test_a_node_that_is_added_again_does_not_find_the_runs_of_the_deleted(

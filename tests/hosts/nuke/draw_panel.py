@@ -18,12 +18,12 @@ Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 WIDTH, LINE, LABEL = 760, 30, 170
 BACK, FIELD, TEXT, DIM = (50, 50, 50), (34, 34, 34), (222, 222, 222), (150, 150, 150)
 STATUS = "41 %: Inpainting, interval 3 of 6, about 4 min left."
-MERGE = "Fill in RGB"
+MERGE, TAKE = "Fill in RGB", "Shown take"
 
 
 def lines(buttons: tuple[str, ...]) -> list[str]:
     """Everything that is written in the picture, from top to bottom."""
-    found = [STATUS, *buttons, MERGE]
+    found = [STATUS, *buttons, MERGE, TAKE]
     heading = None
     for knob in PANEL:
         if knob.group is not heading:
@@ -36,7 +36,7 @@ def lines(buttons: tuple[str, ...]) -> list[str]:
 def panel(buttons: tuple[str, ...]) -> Image.Image:
     """The panel of an untouched node while it works."""
     headings = len({knob.group for knob in PANEL})
-    picture = Image.new("RGB", (WIDTH, (len(PANEL) + headings + 4) * LINE + 16), BACK)
+    picture = Image.new("RGB", (WIDTH, (len(PANEL) + headings + 5) * LINE + 16), BACK)
     draw = ImageDraw.Draw(picture)
     font, bold = ImageFont.load_default(15), ImageFont.load_default(16)
     draw.rectangle((0, 0, WIDTH, LINE), fill=(68, 68, 68))
@@ -53,6 +53,10 @@ def panel(buttons: tuple[str, ...]) -> Image.Image:
         x += width + 8
     y += LINE
     _switch(draw, font, y, MERGE, is_on=False)
+    y += LINE
+    _label(draw, font, y, TAKE)
+    draw.rounded_rectangle((LABEL, y + 3, LABEL + 230, y + LINE - 4), 3, fill=FIELD)
+    draw.text((LABEL + 8, y + 5), "1", font=font, fill=TEXT)
     y += LINE
     heading = None
     for knob in PANEL:

@@ -25,9 +25,11 @@ def main(arguments: list[str]) -> int:
             file.write(events.to_line(event, time=time.time()) + "\n")
 
     tell(events.Started("0.1.0", os.getpid(), "here"))
-    further = [f"{job.layer}{take}" for take in range(2, job.takes + 1)]
+    name, takes = Path(job.plate).name, range(2, job.takes + 1)
+    is_merged = job.write == "merged"
+    further = [f"{job.output}/take{t}/{name}" if is_merged else f"{job.layer}{t}" for t in takes]
     output = {
-        "files": f"{job.output}/{Path(job.plate).name}", "layer": job.layer,
+        "files": f"{job.output}/{name}", "layer": job.layer,
         "further_takes": further, "write": job.write,
     }  # fmt: skip
     tell(events.Resolved({"plate": {"frames": job.frames}, "output": output}))

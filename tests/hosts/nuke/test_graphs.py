@@ -89,6 +89,18 @@ def test_a_result_without_a_layer(
     _held("graph_merged.txt", node, tmp_path)
 
 
+def test_two_takes_without_a_layer(
+    node: nuke.Group, stage: Stage, stand_in: Callable[[str], Path], tmp_path: Path
+) -> None:
+    """Where each take has a folder of its own, each has a Read, and its RGB becomes a layer."""
+    stand_in("finish")
+    node["write"].setValue("merged")
+    node["takes"].setValue(2)
+    _run(node, stage)
+    _held("graph_two_takes_merged.txt", node, tmp_path)
+    assert set(stage.layers) == {"infusion", "infusion2"}
+
+
 def _wired(node: nuke.Group, shot: Shot, *, layers: tuple[str, ...]) -> Path:
     """A result of the frames 1002 to 1004, half as bright as the plate; returns its folder."""
     folder = shot.folder / "result"
@@ -125,6 +137,53 @@ def test_a_frame_of_the_result_that_is_missing_is_an_error(node: nuke.Group, sho
     (_wired(node, shot, layers=()) / "fire.1003.exr").unlink()
     with pytest.raises(RuntimeError, match=r"fire\.1003\.exr"):
         picture(as_fake(node), 1003)
+
+
+@pytest.mark.parametrize("is_merged", [False, True], ids=["layers", "folders"])
+def test_the_shown_take_is_what_fills_rgb(node: nuke.Group, shot: Shot, *, is_merged: bool) -> None:
+    """Each take is a layer of the output; the panel's number says which is seen in RGB."""
+    layers = ("infusion", "infusion2", "infusion3")
+    folder = _wired(node, shot, layers=() if is_merged else layers)
+    factors = (0.5, 0.25, 0.125)
+    for frame in (1002, 1003, 1004):
+        _takes(folder, f"fire.{frame}.exr", factors, () if is_merged else layers)
+    further = tuple(f"{folder}/take{take}/fire.%04d.exr" for take in (2, 3)) if is_merged else ()
+    held = () if is_merged else layers
+    files = f"{folder}/fire.%04d.exr"
+    group.wire(node, group.Result(files, 1002, 1004, held, "infusion", further))
+    plate = picture(as_fake(node.input(0) or node), 1003)["rgba.red"]
+    for take, factor in ((0, 0.5), (1, 0.5), (2, 0.25), (3, 0.125), (9, 0.125)):
+        node[panel.TAKE].setValue(take)
+        output = picture(as_fake(node), 1003)
+        np.testing.assert_array_equal(output["rgba.red"], plate * np.float32(factor), str(take))
+        for layer, own in zip(layers, factors, strict=True):
+            np.testing.assert_array_equal(output[f"{layer}.red"], plate * np.float32(own))
+        before = picture(as_fake(node), 1001)
+        assert (before["infusion2.alpha"] == 0).all()
+    group.unwire(node)
+    left = {inside.name() for inside in as_fake(node).nodes()}  # type: ignore[attr-defined]
+    assert not [name for name in left if name.startswith(("copy", "result2"))]
+
+
+def _takes(folder: Path, name: str, factors: tuple[float, ...], layers: tuple[str, ...]) -> None:
+    """Write three takes of a frame: into the layers of one file, or into a folder for each.
+
+    The file that is there holds the first take, half as bright as the plate.
+    """
+    with OpenEXR.File(str(folder / name), separate_channels=True) as file:
+        half = {channel: file.channels()[channel].pixels for channel in "RGB"}
+    header = {"compression": OpenEXR.ZIPS_COMPRESSION}
+    takes = [{name: half[name] * (factor * 2) for name in "RGB"} for factor in factors]
+    takes = [{name: p.astype(half[name].dtype) for name, p in take.items()} for take in takes]
+    if layers:
+        named = {f"{at}.{n}": p for at, take in zip(layers, takes, strict=True)
+                 for n, p in {**take, "A": np.ones_like(half["R"])}.items()}  # fmt: skip
+        OpenEXR.File(header, {**half, **named}).write(str(folder / name))
+        return
+    for number, take in enumerate(takes[1:], start=2):
+        path = folder / f"take{number}" / name
+        path.parent.mkdir(exist_ok=True)
+        OpenEXR.File(header, take).write(str(path))
 
 
 def test_clear(node: nuke.Group, stage: Stage, stand_in: Callable[[str], Path]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from PIL import Image
 
 from infusion_hosts.nuke_host import buttons, panel, sessions
 from infusion_hosts.nuke_host.install import install
+from infusion_node.engine import find_engine
 from tests.hosts.nuke import draw_icon, draw_panel
 from tests.hosts.nuke.fake_nuke.stage import Stage
 
@@ -34,6 +36,34 @@ def test_the_installed_files_are_where_the_page_says(page: str, tmp_path: Path) 
     named = set(re.findall(r"~/(\.nuke/infusion/[\w./-]+)", page))
     assert len(named) >= 8
     assert [name for name in named if not (tmp_path / name).is_file()] == []
+
+
+def test_the_commands_for_windows_fit_together(page: str, tmp_path: Path) -> None:
+    """One environment is made, used and named; the engine is found in its Scripts."""
+    (block,) = re.findall(r"```\n(py -3.*?)```", page, re.DOTALL)
+    commands = dict(
+        zip(("venv", "pip", "install", "path", "engine"), block.splitlines(), strict=True)
+    )
+    home = "%USERPROFILE%\\"
+    assert commands["venv"] == f"py -3.11 -m venv {home}infusion"
+    scripts = f"{home}infusion\\Scripts\\"
+    assert commands["pip"] == f"{scripts}pip.exe install -c constraints.txt ."
+    assert commands["install"] == f"{scripts}infusion-install.exe nuke {home}.nuke\\infusion"
+    assert commands["path"] == f"setx NUKE_PATH {home}.nuke\\infusion"
+    variable, named = commands["engine"].removeprefix("setx ").split()
+    environment = tmp_path / named.removeprefix(home)
+    engine = environment / "Scripts" / "infusion-render.exe"
+    engine.parent.mkdir(parents=True)
+    engine.touch()
+    assert find_engine(None, {variable: str(environment)}) == (engine, variable)
+
+
+def test_every_installed_command_of_the_page_exists(page: str, checkout: Path) -> None:
+    """What the page starts from the environment is one of the package's commands."""
+    project = tomllib.loads((checkout / "pyproject.toml").read_text("utf-8"))["project"]
+    started = set(re.findall(r"infusion[/\\](?:bin|Scripts)[/\\]([\w-]+)", page)) - {"pip"}
+    assert started == {"infusion-install"}
+    assert started <= set(project["scripts"])
 
 
 def test_a_runs_files_are_where_the_page_says(

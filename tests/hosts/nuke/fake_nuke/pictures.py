@@ -116,6 +116,10 @@ def _copy(node: Node, below: Picture, above: Picture) -> None:
 def _express(node: Node, below: Picture, frame: int) -> None:
     """What the Expression node does: nested `a ? b : c` and `a && b` over channels and `frame`."""
     before = {**below, "frame": np.float32(frame)}
+    group = node.parent()
+    if group is not None:  # only numbers of the panel are asked for
+        held = {f"parent.{knob.name()}": knob.value() for knob in group.user_knobs()}
+        before |= held
     for index in range(4):
         text, target = str(node[f"expr{index}"].value()), str(node[f"channel{index}"].value())
         if text:
