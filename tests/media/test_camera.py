@@ -31,7 +31,7 @@ def scene(box: Box) -> np.ndarray:
 
 def frame(number: int) -> np.ndarray:
     """What a frame shows of it."""
-    there = around(np.linalg.inv(path().matrices[number]), CANVAS)
+    there = around(np.asarray(np.linalg.inv(path().matrices[number]), np.float64), CANVAS)
     return scene(there)
 
 

@@ -28,7 +28,7 @@ def scene() -> np.ndarray:
     rng = np.random.default_rng(3)
     layers = [gaussian_filter(rng.standard_normal(SCENE), radius) for radius in (1.0, 3.0)]
     field = sum(layer / layer.std() for layer in layers)
-    return np.exp(0.6 * field)[..., None] * np.array([1.0, 0.8, 0.5])
+    return np.asarray(np.exp(0.6 * field)[..., None] * np.array([1.0, 0.8, 0.5]))
 
 
 @pytest.fixture
