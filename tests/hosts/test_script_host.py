@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +20,7 @@ import OpenEXR
 import pytest
 
 from infusion_hosts.script_host import FilesHost, run_to_end, wait
+from infusion_node.errors import NodeError
 from infusion_node.frame_range import FrameRange
 from infusion_node.host import Clip
 from infusion_node.node import InfusionNode
@@ -189,6 +192,62 @@ def test_what_the_engine_refuses_is_told_in_its_words(
     assert host.matte is not None
     shutil.copy(host.matte, broken)
     assert run_to_end(node, shown).state is State.DONE
+
+
+@contextmanager
+def small_disk(folder: Path) -> Iterator[Path]:
+    """A file system of two megabytes; skips where none can be mounted."""
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)]
+    if shutil.which("mount") is None or subprocess.run(mount, check=False).returncode:
+        pytest.skip("no file system can be mounted here")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def fill_up(disk: Path, left: int) -> Path:
+    """A file that leaves so many bytes of a disk free."""
+    large = disk / "large"
+    with suppress(OSError), large.open("wb", buffering=0) as file:
+        while file.write(bytes(4096)):
+            pass
+    os.truncate(large, large.stat().st_size - left)
+    return large
+
+
+@pytest.mark.parametrize(
+    ("whose", "left"),
+    [
+        pytest.param("cache", 0, marks=pytest.mark.slow),
+        ("cache", 98_304),
+        ("work", 0),
+        pytest.param("work", 16_384, marks=pytest.mark.slow),
+    ],
+)
+def test_a_full_disk_is_a_failure_and_with_room_the_next_run_is_done(
+    host: FilesHost, shown: dict[str, object], tmp_path: Path, whose: str, left: int
+) -> None:
+    """Whether the node, the engine's first look or its work finds out: one line, and what to do.
+
+    98,304 bytes are room for the engine's first look at its cache, and not for a fit.
+    """
+    with small_disk(tmp_path / "disk") as disk:
+        shown = {**shown, "cache": str(disk / "cache")} if whose == "cache" else shown
+        host = host if whose == "cache" else replace(host, folder=disk / "work")
+        node = InfusionNode(host)
+        large = fill_up(disk, left)
+        with suppress(NodeError):  # a node that cannot make its folder says so at once
+            run_to_end(node, shown)
+        status = node.poll()
+        assert status.state is State.FAILED, status
+        assert re.search("space|full", status.line), status
+        assert status.remedy
+        assert "\n" not in status.line + status.remedy
+        assert list(host.workspace().rglob("*.exr")) == []
+        large.unlink()
+        assert run_to_end(node, shown).state is State.DONE
 
 
 def test_a_host_of_files_renders_nothing(host: FilesHost, tmp_path: Path) -> None:
