@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import html
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Dict, Iterator, Optional, Tuple
 
 import nuke
@@ -16,6 +18,11 @@ from infusion_node.wire.knobs import Kind, Knob
 
 STATUS = "infusion_status"
 """Text: what the node does, or how it ended."""
+
+PREVIEW = "infusion_preview"
+"""Text with the last picture of the work in it; out of sight while there is none."""
+
+_PREVIEW_WIDE = 480  # pixels in the panel: three small frames side by side
 
 MERGE = "infusion_merge"
 """Switch: put the fill into RGB as well."""
@@ -77,6 +84,10 @@ def add_panel(group: nuke.Group) -> None:
     status = nuke.Text_Knob(STATUS, "Status", Status().line)
     status.setFlag(nuke.NO_UNDO)
     group.addKnob(status)
+    preview = nuke.Text_Knob(PREVIEW, "Preview", "")
+    preview.setFlag(nuke.NO_UNDO)
+    preview.setVisible(False)
+    group.addKnob(preview)
     for number, button in enumerate(BUTTONS):
         script = nuke.PyScript_Knob(button.name, button.label, _command(button))
         script.setTooltip(button.tooltip)
@@ -126,13 +137,16 @@ def shown(group: nuke.Group) -> Dict[str, Any]:
 
 def show(group: nuke.Group, status: Status) -> None:
     """Put a status into the panel: nothing to undo, and while it works nothing to save either."""
-    text = status_text(status)
-    if group[STATUS].value() == text:
+    text, picture = status_text(status), preview_text(status)
+    if group[STATUS].value() == text and group[PREVIEW].value() == picture:
         return
     script = nuke.root()
     was_modified = script.modified()
     with unrecorded():
         group[STATUS].setValue(text)
+        if group[PREVIEW].value() != picture:
+            group[PREVIEW].setValue(picture)
+            group[PREVIEW].setVisible(bool(picture))
     if status.state.is_working:
         script.setModified(was_modified)
 
@@ -158,6 +172,17 @@ def status_text(status: Status) -> str:
     if status.details:
         lines.append(status.details[-1])
     return "\n".join(text for text in lines if text)
+
+
+def preview_text(status: Status) -> str:
+    """The last picture of a run that goes on, as a text knob shows it; empty when there is none.
+
+    It is gone when the run has ended: the frames themselves are in the node by then.
+    """
+    if not status.state.is_working or status.preview is None:
+        return ""
+    source = html.escape(Path(status.preview).as_posix())
+    return f'<img src="{source}" width="{_PREVIEW_WIDE}">'
 
 
 def is_ours(node: Optional[nuke.Node]) -> bool:

@@ -34,6 +34,7 @@ def main(arguments: list[str]) -> int:
     }  # fmt: skip
     tell(events.Resolved({"plate": {"frames": job.frames}, "output": output}))
     while os.environ.get("STAND_IN") == "wait":
+        tell(events.Preview(f"{job.report}/interval <1>.png"))
         tell(events.Progress("inpainting", 1, 4, 12.0, {"interval": 0.0, "intervals": 4.0}))
         if (log.parent / "cancel").exists():
             tell(events.Failed("cancelled", "Cancelled.", exit_code=130))

@@ -79,12 +79,16 @@ def test_the_artist_goes_on_working(
     assert sessions.session_of(node).node.status.state is State.RUNNING
     stage.pump(lambda: _text(node).startswith("27 %: Inpainting, interval 1 of 4"))
     assert (27, "Inpainting, interval 1 of 4, about 12 s left.") in stage.bars
+    stage.pump(node[panel.PREVIEW].visible)
+    assert str(node[panel.PREVIEW].value()).startswith('<img src="/')
+    assert str(node[panel.PREVIEW].value()).endswith('/interval &lt;1&gt;.png" width="480">')
     buttons.inpaint(node)
     assert stage.messages == ["This node is at work already. Cancel it, or wait until it is done."]
     follower = _follower(node)
     buttons.cancel(node)  # the run that a second press did not touch is still being followed
     stage.pump(lambda: follower.is_over)
     assert _text(node).startswith("Cancelled;")
+    assert (node[panel.PREVIEW].value(), node[panel.PREVIEW].visible()) == ("", False)
 
 
 @pytest.mark.parametrize("by", ["button", "window"])
@@ -125,7 +129,7 @@ def test_what_the_node_tells_is_nothing_to_undo_or_save(
     assert stage.undo == []
     buttons.clear(node)
     assert stage.undo == []
-    hidden = (panel.STATUS, panel.SETTLED, panel.IDENTITY, panel.WORKSPACE)
+    hidden = (panel.STATUS, panel.PREVIEW, panel.SETTLED, panel.IDENTITY, panel.WORKSPACE)
     for name in hidden:  # a flag as well: whoever else sets them means nothing to undo either
         node[name].setValue(str(node[name].value()))
     assert stage.undo == []
