@@ -18,6 +18,7 @@ from infusion_engine.cache.inventory import Item, inventory, require_cache
 from infusion_engine.cache.key import FitIdentity, SampleIdentity, Started, digest
 from infusion_engine.cache.prune import Choice, Limits, choose, prune
 from infusion_engine.cache.store import Kind, Store
+from infusion_engine.cache.trouble import Trouble, leave, note_files
 from infusion_engine.errors import UsageError
 
 CLIP = digest({"clip": 1})
@@ -232,6 +233,25 @@ def test_old_notes_of_entries_that_are_gone_go_too(store: Store) -> None:
     shift(note, -2)
     pruned(store, Limits())
     assert not note.exists()
+
+
+def test_old_notes_of_failed_tasks_go(store: Store) -> None:
+    """Somebody may wait for a new one, of any job; what is none by its name stays."""
+    store.prepare()
+    for task in ("fit --interval 1", "fit --interval 2"):
+        leave(store.folder, CLIP, Trouble(task, "node7", 5, "No.", "Yes."))
+    old, new = note_files(store.folder)
+    begun = store.folder / "troubles" / ".tmp-0123456789abcdef"
+    mine = store.folder / "troubles" / "notes.txt"
+    for path in (begun, mine):
+        path.write_text("{")
+    for path in (old, begun, mine):
+        shift(path, -2)
+    pruned(store, Limits())
+    assert not old.exists()
+    assert not begun.exists()
+    assert new.exists()
+    assert mine.exists()
 
 
 @pytest.mark.parametrize("days", [-1, 1, -400], ids=["behind", "ahead", "far behind"])

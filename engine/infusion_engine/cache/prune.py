@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import tempfile
@@ -15,6 +16,7 @@ from infusion_engine.cache.inventory import Item, inventory
 from infusion_engine.cache.lock import is_held, remove_unheld
 from infusion_engine.cache.shot_index import read_notes
 from infusion_engine.cache.store import TEMPORARY, Store, erase, is_key, this_host
+from infusion_engine.cache.trouble import note_files
 
 STALE = timedelta(days=1)
 """Age after which a temporary folder of a process that cannot be asked is taken for left behind."""
@@ -133,7 +135,7 @@ def _owner_is_dead(name: str) -> bool:
 
 
 def _sweep(folder: Path) -> None:
-    """Remove locks that nobody holds, and notes of which no entry is left and that are not new."""
+    """Remove locks that nobody holds, and old notes: of shots without an entry, of failed tasks."""
     for path in (folder / "locks").glob("*.lock"):
         remove_unheld(path)
     present = {item.key for item in inventory(folder)}
@@ -142,3 +144,7 @@ def _sweep(folder: Path) -> None:
         age = now - datetime.fromisoformat(note.used)
         if present.isdisjoint(note.keys) and age >= STALE:
             erase(path)
+    for path in note_files(folder):
+        with contextlib.suppress(FileNotFoundError):  # its task was done meanwhile
+            if now - datetime.fromtimestamp(path.stat().st_mtime, UTC) >= STALE:
+                erase(path)
