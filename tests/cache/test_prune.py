@@ -99,6 +99,18 @@ def test_the_least_recently_used_goes_until_the_rest_fits(store: Store) -> None:
     assert pruned(store, Limits(larger_than=room))[0] == []
 
 
+def test_what_was_used_lately_is_spared(store: Store) -> None:
+    """Whatever size or age says: who waits in a queue finds it."""
+    first, second, third = save_fits(store, 3)
+    limits = Limits(older_than=timedelta(0), larger_than=0, spare=timedelta(days=1.5))
+    went, choice = pruned(store, limits)
+    assert went == [first, second]
+    assert [item.key for item in choice.spared] == [third]
+    store.note_shot(CLIP, name="p", frames="1", size=(1, 1), preset="draft", keys=[third])
+    used_days_ago(store, third, 9)
+    assert pruned(store, limits)[0] == []  # another task of its shot was begun just now
+
+
 def test_loading_counts_as_use(store: Store) -> None:
     """An entry that a render found is not old."""
     keys = save_fits(store, 2)
@@ -116,7 +128,7 @@ def test_a_render_of_the_shot_counts_as_use(store: Store) -> None:
 def test_without_limits_no_entry_goes(store: Store) -> None:
     """Only what killed processes left behind is removed."""
     keys = save_fits(store, 2)
-    assert pruned(store, Limits()) == ([], Choice((), (), ()))
+    assert pruned(store, Limits()) == ([], Choice((), (), (), ()))
     assert [item.key for item in inventory(store.folder)] == keys
 
 

@@ -30,6 +30,8 @@ class Limits:
     """Entries not used for longer than this go."""
     larger_than: int | None = None
     """While all entries take more bytes than this, the least recently used goes."""
+    spare: timedelta | None = None
+    """Entries used within this stay all the same: a job in a scheduler's queue may want them."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,8 @@ class Choice:
     """Entries to remove, the least recently used first."""
     busy: tuple[Item, ...]
     """Entries that would go, were no render at work on their shot."""
+    spared: tuple[Item, ...]
+    """Entries that would go, had they not been used so lately."""
     leftovers: tuple[Path, ...]
     """Temporary folders of processes that were killed."""
 
@@ -52,6 +56,7 @@ def choose(store: Store, limits: Limits) -> Choice:
     size = sum(item.size for item in items)
     go: list[Item] = []
     busy: list[Item] = []
+    spared: list[Item] = []
     for item in items:
         old = limits.older_than is not None and now - item.used >= limits.older_than
         large = limits.larger_than is not None and size > limits.larger_than
@@ -59,10 +64,13 @@ def choose(store: Store, limits: Limits) -> Choice:
             continue
         if item.key in keys or item.clip in clips:
             busy.append(item)
+        elif limits.spare is not None and now - item.used < limits.spare:
+            spared.append(item)
         else:
             go.append(item)
             size -= item.size
-    return Choice(tuple(go), tuple(busy), tuple(_leftovers(store.folder, now)))
+    left = tuple(_leftovers(store.folder, now))
+    return Choice(tuple(go), tuple(busy), tuple(spared), left)
 
 
 def prune(
