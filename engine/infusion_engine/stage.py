@@ -49,6 +49,17 @@ class StageRequest:
         """True when it is the whole render in one process."""
         return self.stage is RenderStage.ALL
 
+    @property
+    def words(self) -> str:
+        """As a command line has it after `--stage`, such as `fit --interval 3`."""
+        flags = (
+            ("--interval", self.interval),
+            ("--take", self.take),
+            ("--write-frames", self.frames),
+        )
+        given = [f"{flag} {value}" for flag, value in flags if value is not None]
+        return " ".join((self.stage.value, *given))
+
 
 def requested(
     stage: str, *, interval: int | None, take: int | None, write_frames: str | None

@@ -18,6 +18,7 @@ from infusion_engine.cache.inventory import Item, inventory, require_cache
 from infusion_engine.cache.key import FitIdentity, SampleIdentity, Started, digest
 from infusion_engine.cache.prune import Choice, Limits, choose, prune
 from infusion_engine.cache.store import Kind, Store
+from infusion_engine.cache.trouble import Trouble, leave, note_files
 from infusion_engine.errors import UsageError
 
 CLIP = digest({"clip": 1})
@@ -98,6 +99,18 @@ def test_the_least_recently_used_goes_until_the_rest_fits(store: Store) -> None:
     assert pruned(store, Limits(larger_than=room))[0] == []
 
 
+def test_what_was_used_lately_is_spared(store: Store) -> None:
+    """Whatever size or age says: who waits in a queue finds it."""
+    first, second, third = save_fits(store, 3)
+    limits = Limits(older_than=timedelta(0), larger_than=0, spare=timedelta(days=1.5))
+    went, choice = pruned(store, limits)
+    assert went == [first, second]
+    assert [item.key for item in choice.spared] == [third]
+    store.note_shot(CLIP, name="p", frames="1", size=(1, 1), preset="draft", keys=[third])
+    used_days_ago(store, third, 9)
+    assert pruned(store, limits)[0] == []  # another task of its shot was begun just now
+
+
 def test_loading_counts_as_use(store: Store) -> None:
     """An entry that a render found is not old."""
     keys = save_fits(store, 2)
@@ -115,7 +128,7 @@ def test_a_render_of_the_shot_counts_as_use(store: Store) -> None:
 def test_without_limits_no_entry_goes(store: Store) -> None:
     """Only what killed processes left behind is removed."""
     keys = save_fits(store, 2)
-    assert pruned(store, Limits()) == ([], Choice((), (), ()))
+    assert pruned(store, Limits()) == ([], Choice((), (), (), ()))
     assert [item.key for item in inventory(store.folder)] == keys
 
 
@@ -232,6 +245,25 @@ def test_old_notes_of_entries_that_are_gone_go_too(store: Store) -> None:
     shift(note, -2)
     pruned(store, Limits())
     assert not note.exists()
+
+
+def test_old_notes_of_failed_tasks_go(store: Store) -> None:
+    """Somebody may wait for a new one, of any job; what is none by its name stays."""
+    store.prepare()
+    for task in ("fit --interval 1", "fit --interval 2"):
+        leave(store.folder, CLIP, Trouble(task, "node7", 5, "No.", "Yes."))
+    old, new = note_files(store.folder)
+    begun = store.folder / "troubles" / ".tmp-0123456789abcdef"
+    mine = store.folder / "troubles" / "notes.txt"
+    for path in (begun, mine):
+        path.write_text("{")
+    for path in (old, begun, mine):
+        shift(path, -2)
+    pruned(store, Limits())
+    assert not old.exists()
+    assert not begun.exists()
+    assert new.exists()
+    assert mine.exists()
 
 
 @pytest.mark.parametrize("days", [-1, 1, -400], ids=["behind", "ahead", "far behind"])

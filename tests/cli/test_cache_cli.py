@@ -165,6 +165,8 @@ def test_verify_names_damaged_entries_and_removes_them_when_told(cache: Path) ->
         (["--larger-than", "10.5K"], ["sample"]),
         (["--larger-than", "0"], []),
         (["--all"], []),
+        (["--all", "--spare", "36h"], ["sample"]),
+        (["--larger-than", "0", "--spare", "3d"], ["fit", "sample"]),
     ],
     ids=str,
 )
@@ -185,6 +187,7 @@ def test_prune_removes_what_it_is_told_to(cache: Path, options: list[str], left:
         (["--older-than", "soon"], "as in 30d"),
         (["--larger-than", "big"], "as in 20G"),
         (["--all", "--older-than", "1d"], "--all"),
+        (["--all", "--spare", "lately"], "as in 30d"),
     ],
     ids=str,
 )
@@ -196,6 +199,13 @@ def test_prune_refuses_what_it_cannot_understand(
     assert run.returncode == 2
     assert said in run.stderr
     assert kept(cache) == ["fit", "sample"]
+
+
+def test_prune_says_what_it_spares(cache: Path) -> None:
+    """Who wanted more room sees what took it."""
+    run = infusion_cache("prune", "--all", "--spare", "1w", "--cache", cache)
+    assert run.returncode == 0
+    assert run.stdout.splitlines()[0] == "kept 2 entries by --spare"
 
 
 def test_prune_says_that_a_shot_is_being_rendered(cache: Path) -> None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import random
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -89,6 +92,45 @@ def test_two_workers_whose_clocks_are_days_apart(
                 _stamp(path, shifted)
         told = [run.outcome() for run in runs]
         assert [one.code for one in told] == [0, 0], [one.message for one in told]
+    workers.check(reference, files)
+    assert not list(workers.cache.glob("*/.tmp-*"))
+
+
+OTHER_CLOCK = """
+import datetime, time
+real, days = time.time, {days}
+time.time = lambda: real() + days * 86400.0
+time.time_ns = lambda: int(time.time() * 1e9)
+class Shifted(datetime.datetime):
+    @classmethod
+    def now(cls, tz=None):
+        return cls.fromtimestamp(time.time(), tz)
+datetime.datetime = Shifted
+"""
+"""A `sitecustomize` that puts a process's clock off, and leaves the disk's as it is."""
+
+
+@pytest.mark.parametrize("days", [1, -1], ids=["ahead", "behind"])
+def test_a_process_whose_own_clock_is_a_day_off(
+    days: int, reference: Reference, workers: Farm, files: ReadFiles, tmp_path: Path
+) -> None:
+    """It does every task at once with another whose clock is right: one file server stamps both."""
+    (tmp_path / "clock").mkdir()
+    (tmp_path / "clock" / "sitecustomize.py").write_text(OTHER_CLOCK.format(days=days))
+    path = {"PYTHONPATH": str(tmp_path / "clock")}
+    engine = [sys.executable, "-m", "infusion_engine.cli.render", *workers.command]
+    for stage in TASKS:
+        off = subprocess.Popen(
+            [*engine, "--stage", *stage, "--events", "json"],
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, **path, "OCIO": "", "XDG_CACHE_HOME": str(tmp_path / "user-cache")},
+        )
+        right = workers.run(*stage)
+        said, _ = off.communicate(timeout=120)
+        assert (off.returncode, right.code) == (0, 0), said
+        apart = json.loads(said.splitlines()[0])["time"] - time.time()
+        assert apart == pytest.approx(days * DAY, abs=120)  # else this proves nothing
     workers.check(reference, files)
     assert not list(workers.cache.glob("*/.tmp-*"))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import tempfile
@@ -15,6 +16,7 @@ from infusion_engine.cache.inventory import Item, inventory
 from infusion_engine.cache.lock import is_held, remove_unheld
 from infusion_engine.cache.shot_index import read_notes
 from infusion_engine.cache.store import TEMPORARY, Store, erase, is_key, this_host
+from infusion_engine.cache.trouble import note_files
 
 STALE = timedelta(days=1)
 """Age after which a temporary folder of a process that cannot be asked is taken for left behind."""
@@ -28,6 +30,8 @@ class Limits:
     """Entries not used for longer than this go."""
     larger_than: int | None = None
     """While all entries take more bytes than this, the least recently used goes."""
+    spare: timedelta | None = None
+    """Entries used within this stay all the same: a job in a scheduler's queue may want them."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,8 @@ class Choice:
     """Entries to remove, the least recently used first."""
     busy: tuple[Item, ...]
     """Entries that would go, were no render at work on their shot."""
+    spared: tuple[Item, ...]
+    """Entries that would go, had they not been used so lately."""
     leftovers: tuple[Path, ...]
     """Temporary folders of processes that were killed."""
 
@@ -50,6 +56,7 @@ def choose(store: Store, limits: Limits) -> Choice:
     size = sum(item.size for item in items)
     go: list[Item] = []
     busy: list[Item] = []
+    spared: list[Item] = []
     for item in items:
         old = limits.older_than is not None and now - item.used >= limits.older_than
         large = limits.larger_than is not None and size > limits.larger_than
@@ -57,10 +64,13 @@ def choose(store: Store, limits: Limits) -> Choice:
             continue
         if item.key in keys or item.clip in clips:
             busy.append(item)
+        elif limits.spare is not None and now - item.used < limits.spare:
+            spared.append(item)
         else:
             go.append(item)
             size -= item.size
-    return Choice(tuple(go), tuple(busy), tuple(_leftovers(store.folder, now)))
+    left = tuple(_leftovers(store.folder, now))
+    return Choice(tuple(go), tuple(busy), tuple(spared), left)
 
 
 def prune(
@@ -133,7 +143,7 @@ def _owner_is_dead(name: str) -> bool:
 
 
 def _sweep(folder: Path) -> None:
-    """Remove locks that nobody holds, and notes of which no entry is left and that are not new."""
+    """Remove locks that nobody holds, and old notes: of shots without an entry, of failed tasks."""
     for path in (folder / "locks").glob("*.lock"):
         remove_unheld(path)
     present = {item.key for item in inventory(folder)}
@@ -142,3 +152,7 @@ def _sweep(folder: Path) -> None:
         age = now - datetime.fromisoformat(note.used)
         if present.isdisjoint(note.keys) and age >= STALE:
             erase(path)
+    for path in note_files(folder):
+        with contextlib.suppress(FileNotFoundError):  # its task was done meanwhile
+            if now - datetime.fromtimestamp(path.stat().st_mtime, UTC) >= STALE:
+                erase(path)

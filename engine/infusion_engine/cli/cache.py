@@ -119,12 +119,20 @@ def verify(folder: Path, remove: bool) -> None:
     callback=_size,
     help="Remove what was used least recently until the rest fits, as in 20G.",
 )
+@click.option(
+    "--spare",
+    metavar="AGE",
+    callback=_age,
+    help="Leave what was used within this time, whatever else is said; a farm's queue is shorter.",
+)
 @click.option("--all", "everything", is_flag=True, help="Remove every entry.")
 @click.option("--dry-run", is_flag=True, help="Say what would be removed, and remove nothing.")
 def prune_entries(
+    *,
     folder: Path,
     older_than: timedelta | None,
     larger_than: int | None,
+    spare: timedelta | None,
     everything: bool,
     dry_run: bool,
 ) -> None:
@@ -141,7 +149,8 @@ def prune_entries(
         click.echo(f"no entries in {folder}")
         return
     store = Store(folder, on_damage=_warn)
-    choice = choose(store, Limits(timedelta(0) if everything else older_than, larger_than))
+    limits = Limits(timedelta(0) if everything else older_than, larger_than, spare)
+    choice = choose(store, limits)
     word = "would remove" if dry_run else "removed"
 
     def say(item: Item) -> None:
@@ -158,6 +167,8 @@ def prune_entries(
         click.echo(f"{word} {path}, left by a process that ended")
     if choice.busy:
         click.echo(f"kept {_counted(choice.busy)} of a shot that is being rendered")
+    if choice.spared:
+        click.echo(f"kept {_counted(choice.spared)} by --spare")
     click.echo(f"{word} {_counted(removed)}, {decimal(sum(item.size for item in removed))}")
     if stuck:
         raise StorageError(

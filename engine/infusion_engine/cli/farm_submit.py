@@ -102,6 +102,7 @@ def submit(
         from infusion_engine.farm.arrivals import Arrivals  # noqa: PLC0415 - reads pictures
         from infusion_engine.farm.bundle import check_new, new_folder  # noqa: PLC0415
         from infusion_engine.farm.cue import Show  # noqa: PLC0415
+        from infusion_engine.farm.failures import Failures  # noqa: PLC0415
 
         folder = folder or new_folder(job_file)
         check_new(folder)
@@ -112,9 +113,14 @@ def submit(
             return
         report.emit(Resolved(farm.plan_of_tasks.described()))
         report.progress("sending", 0, 0)
-        arrivals = Arrivals(farm.plan)
+        failures = Failures(farm.cache, farm.job.to_json())
+        arrivals = Arrivals(farm.plan, failures)
         here = scheduler is Scheduler.OPENJD  # it is at work while its command is
-        order.hand_over((lambda: arrivals.look(report)) if here else report.check)
+        try:
+            order.hand_over((lambda: arrivals.look(report)) if here else report.check)
+        except UsageError:
+            failures.look(report)  # openjd ends with the task that failed, which says why
+            raise
         arrivals.await_all(report)
 
 

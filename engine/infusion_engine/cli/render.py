@@ -6,6 +6,7 @@ import os
 import platform
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -17,6 +18,7 @@ from infusion_engine import __version__
 from infusion_engine.cli.openjd_lines import OpenJDLines
 from infusion_engine.cli.options import KnobCommand, changes_from, knob_parameters
 from infusion_engine.cli.reporting import Told, reporting
+from infusion_engine.cli.task_note import Task
 from infusion_engine.cli.terminal import EventsMode, stdout_sink
 from infusion_engine.devices import listed
 from infusion_engine.errors import UsageError
@@ -202,14 +204,17 @@ def _render(
     job_file: str | None, given: dict[str, Any], told: Told, ask: Callable[[], StageRequest]
 ) -> None:
     """Do what of the job `ask` tells, and tell of it; the last event is `finished` or `failed`."""
-    job, request, trouble = None, StageRequest(), None
+    job, request, task, trouble = None, StageRequest(), None, None
     try:
         request = ask()
+        task = _task(job_file, request, given["cache"], told)  # known, whatever is in the file
         job = _assembled(job_file, given)
+        task = _task(job_file, request, job.cache if job.use_cache else None, told)
     except UsageError as error:
         trouble = error  # told once there is a report: a host reads nothing else
     events_file = job.events_file if job is not None else given["events_file"]
-    with reporting(events_file, told.mode, told) as report:
+    noted = nullcontext() if task is None else task.noted()
+    with noted, reporting(events_file, told.mode, told) as report:
         report.emit(Started(__version__, os.getpid(), platform.node()))
         if job is None:
             raise trouble or UsageError("There is no job.")
@@ -233,6 +238,15 @@ def _render(
             from infusion_engine.run_stage import run_stage  # noqa: PLC0415
 
             run_stage(plan, request, report)
+
+
+def _task(
+    job_file: str | None, request: StageRequest, cache: str | None, told: Told
+) -> Task | None:
+    """The task that this process is of a job that somebody may wait for, if it is one."""
+    if job_file is None or request.is_whole or cache is None or told.while_stdin:
+        return None
+    return Task(Path(job_file).expanduser(), request, Path(cache).expanduser())
 
 
 def _dry_run(job: RenderJob, mode: EventsMode) -> None:

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 from infusion_engine.errors import Cancelled, LeftToFarm, StorageError
+from infusion_engine.farm.failures import Failures
 from infusion_engine.plan import Plan
 from infusion_engine.progress import Report
 from infusion_engine.take import by_files
@@ -27,15 +28,17 @@ class Arrivals:
     their final names whole, and no clock is compared with another machine's.
     """
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, failures: Failures) -> None:
         """See what is there before the job is handed over.
 
         Args:
             plan: of the job.
+            failures: of its tasks, told of beside their frames.
 
         Raises:
             StorageError: the output's folder cannot be looked into.
         """
+        self._failures = failures
         self._missing: dict[Path, tuple[int, _Stamp]] = {}
         for takes in by_files(plan.takes):
             for frame in plan.shot.frames:
@@ -51,12 +54,13 @@ class Arrivals:
         self._told: int | None = None
 
     def look(self, report: Report) -> bool:
-        """Tell of each frame that has come since the last look; True once all are there.
+        """Tell of each frame that has come, and each failure; True once all frames are there.
 
         Raises:
             Cancelled: a stop was asked for.
         """
         report.phase = "farm"
+        self._failures.look(report)
         for path, (frame, before) in list(self._missing.items()):
             report.check()
             try:

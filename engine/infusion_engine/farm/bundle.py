@@ -69,6 +69,11 @@ class FarmJob:
         )
 
     @property
+    def cache(self) -> Path:
+        """The cache that its tasks share, as this machine calls it."""
+        return next(path.folder for path in self.paths if path.name == "Cache")
+
+    @property
     def plan_of_tasks(self) -> Plan:
         """The plan as tasks will find it, for whoever is told of it."""
         settings = replace(self.plan.settings, fits_start=self.fits.start)
