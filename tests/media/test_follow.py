@@ -10,6 +10,7 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from infusion_engine.errors import SequenceError
+from infusion_engine.media.box import Box
 from infusion_engine.media.camera import CameraPath
 from infusion_engine.media.follow import followed
 from infusion_engine.media.shot import Shot, open_shot
@@ -23,6 +24,10 @@ SIZE = (64, 96)
 SCENE = (SIZE[0] + 8, SIZE[1] + 160)
 
 
+SQUARE = (slice(20, 44), slice(36, 60))
+"""A hole in the middle."""
+
+
 def scene() -> np.ndarray:
     """(H, W, 3): texture from 0.05 to some ten, much wider than a frame."""
     rng = np.random.default_rng(3)
@@ -33,13 +38,17 @@ def scene() -> np.ndarray:
 
 @pytest.fixture
 def pan(tmp_path: Path, write_picture: WritePicture) -> Pan:
-    """Writes a shot of a camera that goes to the right: `pan(lefts, change, name)`.
+    """Writes a shot of a camera that goes to the right: `pan(lefts, change, name, hole)`.
 
-    `change(frame, pixels)` may paint into the (H, W, 3) of the plate. In its middle a square is
-    hidden.
+    `change(frame, pixels)` may paint into the (H, W, 3) of the plate. `hole` is hidden.
     """
 
-    def written(lefts: list[int], change: Change | None = None, name: str = "shot") -> Shot:
+    def written(
+        lefts: list[int],
+        change: Change | None = None,
+        name: str = "shot",
+        hole: tuple[slice, slice] = SQUARE,
+    ) -> Shot:
         folder = tmp_path / name
         for i, left in enumerate(lefts):
             pixels = scene()[4 : 4 + SIZE[0], left : left + SIZE[1]].copy()
@@ -47,7 +56,7 @@ def pan(tmp_path: Path, write_picture: WritePicture) -> Pan:
                 change(1001 + i, pixels)
             half = pixels.astype(np.float16)
             matte = np.zeros(SIZE, np.float32)
-            matte[20:44, 36:60] = 1.0
+            matte[hole] = 1.0
             colours = {channel: half[..., c] for c, channel in enumerate("RGB")}
             for kind, channels in (("plate", colours), ("matte", {"A": matte})):
                 write_picture(
@@ -87,18 +96,36 @@ def test_a_pan_is_followed(pan: Pan) -> None:
     assert (path.canvas.width, path.canvas.height) == pytest.approx((96 + 117, 64), abs=2)
 
 
+def test_corners_lie_on_parts_of_a_pixel(pan: Pan) -> None:
+    """Rounding of another machine is not seen in the numbers, and a camera that stands is exact."""
+    path = followed(pan([0, 3, 7, 10]), ignore)
+    corners = np.array([[-6, 90, -6, 90], [3, 3, 67, 67], [1, 1, 1, 1]], np.float64)
+    for matrix in path.matrices.values():
+        ends = matrix @ corners
+        steps = 256.0 * ends[:2] / ends[2]
+        np.testing.assert_allclose(steps, np.round(steps), atol=1e-4)
+    still = followed(pan([5, 5, 5], name="still"), ignore)
+    assert all(np.array_equal(matrix, np.eye(3)) for matrix in still.matrices.values())
+    assert still.canvas == Box(-6, 3, 90, 67)
+
+
 def test_what_is_hidden_has_no_say(pan: Pan) -> None:
-    """The same numbers to the bit, whatever stands under the matte."""
-    lefts = [0, 3, 7, 10]
+    """The same numbers to the bit, whatever stands there: a blaze, nothing, most of the picture."""
+    lefts, large = [0, 3, 7, 10], (slice(4, 60), slice(24, 92))
 
     def poisoned(frame: int, pixels: np.ndarray) -> None:
-        pixels[20:44, 36:60] = 60000.0 if frame % 2 else np.nan
+        pixels[large] = 60000.0 if frame % 2 else np.nan
 
-    plain = followed(pan(lefts), ignore)
-    other = followed(pan(lefts, poisoned, "poisoned"), ignore)
-    assert {f: m.tobytes() for f, m in plain.matrices.items()} == {
-        f: m.tobytes() for f, m in other.matrices.items()
-    }
+    def another_way(frame: int, pixels: np.ndarray) -> None:
+        left = 60 - lefts[frame - 1001]
+        pixels[large] = scene()[4 : 4 + SIZE[0], left : left + SIZE[1]][large]
+
+    found = []
+    for change in (None, poisoned, another_way):
+        path = followed(pan(lefts, change, str(change), large), ignore)
+        found.append([path.matrices[frame].tobytes() for frame in sorted(path.matrices)])
+    assert found[0] == found[1] == found[2]
+    assert len(set(found[0])) == len(lefts)
 
 
 def test_a_cut_cannot_be_followed(pan: Pan) -> None:

@@ -19,9 +19,11 @@ _WIDEST = 960
 """Pixels of a frame's longer side at most while it is compared: a hundredth of these is seen."""
 _SHOWN = 0.6
 """Share of what a frame is compared with that it has to show; else one nearer takes its place."""
-_DIGITS = 9
-"""Digits behind the point that are kept of a matrix: far less than can be seen, and rounding of
-another machine seldom tells."""
+_STEPS = 256
+"""Parts of a pixel in which a frame's corners are placed: finer than any error, and so coarse that
+machines, which differ in the last bits, nearly always agree. What stands still stands exactly."""
+_DIGITS = 12
+"""Digits behind the point that are kept of a matrix: what lies beyond is rounding alone."""
 _LARGEST = 4.0
 """The steady picture may be so many times as wide and as high as a frame."""
 
@@ -120,5 +122,19 @@ def _absolute(found: Mapping[int, Floats], reduced: int, canvas: Box) -> dict[in
     n, offset = reduced, reduced / 2.0 - 0.5
     own = np.array([[n, 0, offset + canvas.x0], [0, n, offset + canvas.y0], [0, 0, 1]], np.float64)
     back = np.linalg.inv(own)
-    absolute = {frame: own @ found[frame] @ back for frame in sorted(found)}
-    return {frame: np.round(matrix / matrix[2, 2], _DIGITS) for frame, matrix in absolute.items()}
+    return {frame: _stepped(own @ found[frame] @ back, canvas) for frame in sorted(found)}
+
+
+def _stepped(matrix: Floats, canvas: Box) -> Floats:
+    """The homography that carries the corners of `canvas` to the nearest steps."""
+    x = np.array([canvas.x0, canvas.x1, canvas.x0, canvas.x1], np.float64)
+    y = np.array([canvas.y0, canvas.y0, canvas.y1, canvas.y1], np.float64)
+    across, down, depth = matrix @ np.stack([x, y, np.ones(4)])
+    across, down = (np.round(ends / depth * _STEPS) / _STEPS for ends in (across, down))
+    one, none = np.ones(4), np.zeros(4)
+    equations = [
+        np.stack([x, y, one, none, none, none, -x * across, -y * across], axis=1),
+        np.stack([none, none, none, x, y, one, -x * down, -y * down], axis=1),
+    ]
+    numbers = np.linalg.solve(np.concatenate(equations), np.concatenate([across, down]))
+    return np.append(np.round(numbers, _DIGITS), 1.0).reshape(3, 3)
