@@ -106,6 +106,7 @@ def test_a_failed_task_is_told_once_until_it_is_done(
     assert remedy == "Run --stage fit --interval 1 first, and so on for each."
 
 
+@pytest.mark.slow
 def test_what_failed_before_the_job_was_handed_over_is_not_told(
     shot: Shot, deadline: Callable[[int], Path]
 ) -> None:
@@ -129,6 +130,7 @@ def test_what_failed_before_the_job_was_handed_over_is_not_told(
     assert ended(again, shot) == 0
 
 
+@pytest.mark.slow
 def test_many_that_fail_alike_are_told_in_one_line(
     shot: Shot, deadline: Callable[[int], Path]
 ) -> None:
@@ -168,6 +170,7 @@ def test_a_note_that_cannot_be_left_hides_nothing(
     assert warnings(shot) == []
 
 
+@pytest.mark.slow
 def test_a_task_that_is_stopped_has_not_failed(
     shot: Shot, deadline: Callable[[int], Path], tmp_path: Path
 ) -> None:

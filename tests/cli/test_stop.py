@@ -305,6 +305,7 @@ def test_a_pipe_gets_plain_lines(start: Callable[..., Run]) -> None:
     """The same run without a terminal writes lines without any control code."""
     run = start("polite", mode="auto")
     run.wait_until_working()
+    run.wait_until(lambda: [e["event"] for e in run.told()].count("progress") >= 2)
     run.process.send_signal(signal.SIGINT)
 
     output, _ = run.process.communicate(timeout=60)

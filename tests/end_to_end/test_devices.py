@@ -42,6 +42,7 @@ def test_two_devices_give_the_bits_of_one(
     assert "\x1b" not in log
 
 
+@pytest.mark.slow
 def test_the_report_is_made_and_nothing_is_said_of_stages(
     exr_shot: Callable[..., ShotFiles], render: Render, tmp_path: Path
 ) -> None:

@@ -47,7 +47,13 @@ def write_frames(folder: Path) -> None:
         OpenEXR.File(header, pixels).write(str(folder / f"p.{frame:02d}.exr"))
 
 
-@pytest.mark.parametrize("shown", [False, True], ids=["frames alone", "shown"])
+@pytest.mark.parametrize(
+    "shown",
+    [
+        pytest.param(False, id="frames alone"),
+        pytest.param(True, id="shown", marks=pytest.mark.slow),
+    ],
+)
 def test_memory_does_not_grow_with_the_frames(tmp_path: Path, *, shown: bool) -> None:
     """Twenty-eight frames more of 960 x 540 cost less memory than the colour of one.
 

@@ -110,6 +110,7 @@ datetime.datetime = Shifted
 """A `sitecustomize` that puts a process's clock off, and leaves the disk's as it is."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("days", [1, -1], ids=["ahead", "behind"])
 def test_a_process_whose_own_clock_is_a_day_off(
     days: int, reference: Reference, workers: Farm, files: ReadFiles, tmp_path: Path
