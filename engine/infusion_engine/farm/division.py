@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from infusion_engine.diffusion.layout import Layout, lay_out
 from infusion_engine.media.box import Box
-from infusion_engine.media.camera import CameraPath
 from infusion_engine.media.follow import followed
 from infusion_engine.media.frame_range import FrameRange
 from infusion_engine.media.shot import Shot
+from infusion_engine.media.survey import Survey
 from infusion_engine.plan import Plan
 from infusion_engine.settings import Camera, at_level
 
@@ -55,7 +55,7 @@ def divided(plan: Plan, on_frame: Callable[[int, int], None]) -> Division:
     if plan.settings.camera is Camera.FOLLOWED and pixels:
         camera = followed(shot, on_frame)
         canvas = camera.canvas
-    hole = _whole(holes, camera)
+    hole = Survey(holes=holes, encoding=None, hole_pixels=pixels, camera=camera).hole
     layout = None if hole.is_empty else lay_out(hole, pixels, canvas, plan.settings)
     levels = 0 if layout is None else len(layout.parts)
     return Division(
@@ -77,13 +77,3 @@ def _holes(shot: Shot, on_frame: Callable[[int, int], None]) -> tuple[dict[int, 
         most = max(most, int(hole.sum()))
         on_frame(done, len(shot.frames_read))
     return holes, most
-
-
-def _whole(holes: dict[int, Box], camera: CameraPath | None) -> Box:
-    """The smallest box that holds the hole of every frame."""
-    if camera is not None:
-        return camera.hole(holes)
-    whole = Box(0, 0, 0, 0)
-    for box in holes.values():
-        whole = whole.union(box)
-    return whole

@@ -47,8 +47,9 @@ def followed(shot: Shot, on_frame: Callable[[int, int], None]) -> CameraPath:
     found: dict[int, Floats] = {middle: np.eye(3)}
     on_frame(1, len(frames))
     onwards = [f for f in frames if f > middle], [f for f in reversed(frames) if f < middle]
+    key = pictures(middle)  # both ways begin at it
     for side in onwards:
-        for frame, matrix in _onwards(pictures, middle, side):
+        for frame, matrix in _onwards(pictures, middle, key, side):
             found[frame] = matrix
             on_frame(len(found), len(frames))
     path = path_of(_absolute(found, pictures.reduced, shot.canvas), shot.canvas)
@@ -96,12 +97,14 @@ class _Pictures:
         )
 
 
-def _onwards(pictures: _Pictures, middle: int, side: list[int]) -> Iterator[tuple[int, Floats]]:
+def _onwards(
+    pictures: _Pictures, middle: int, key: Picture, side: list[int]
+) -> Iterator[tuple[int, Floats]]:
     """(frame, its matrix) of each frame to one side of the middle, nearest first.
 
-    Matrices carry reduced pixels of the middle frame to those of the frame.
+    Matrices carry reduced pixels of the middle frame, shown by `key`, to those of the frame.
     """
-    key, there, start = pictures(middle), np.eye(3), np.eye(3)
+    there, start = np.eye(3), np.eye(3)
     before: Picture | None = None
     last, matrix = middle, np.eye(3)
     for frame in side:
